@@ -1,0 +1,33 @@
+find_package(Threads REQUIRED)
+find_package(OpenMP REQUIRED)
+find_package(Eigen3 3.4 REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(JPEG REQUIRED)
+find_package(PNG REQUIRED)
+
+# Not find_package(dnnl): Debian's package file asks for OpenCL, which nothing here uses.
+find_library(DNNL_LIBRARY dnnl REQUIRED)
+find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.hpp REQUIRED)
+add_library(adze_dnnl INTERFACE)
+target_link_libraries(adze_dnnl INTERFACE ${DNNL_LIBRARY})
+target_include_directories(adze_dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/proto")
+
+# Messages of proto/*.proto, used by src/io only.
+file(GLOB proto_files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/proto/*.proto")
+add_library(adze_proto STATIC ${proto_files})
+target_link_libraries(adze_proto PUBLIC protobuf::libprotobuf)
+target_include_directories(adze_proto SYSTEM PUBLIC "${PROJECT_BINARY_DIR}/proto")
+protobuf_generate(TARGET adze_proto LANGUAGE cpp IMPORT_DIRS "${PROJECT_SOURCE_DIR}/proto"
+                  PROTOC_OUT_DIR "${PROJECT_BINARY_DIR}/proto")
+target_compile_options(adze_proto PRIVATE -w)

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "adze/graph.h"
+#include "adze/tensor.h"
+
+namespace adze {
+
+// What quantization must know of an op. Every pass and calibrator reads this, so none of them asks
+// "is it a Conv2D?".
+struct QuantTraits {
+  int data_input = 0;                        // which input holds the activations
+  std::optional<int> weight_input = {};      // which input holds the weights; AvgPool has none
+  std::vector<int> channel_axes = {};        // output channels within the weights ([2, 3] for HWCM)
+  std::vector<int> input_channel_axes = {};  // input channels within the weights
+  bool per_channel = false;                  // may the weight have a scale per channel
+  // Why this node cannot be quantized (dilation, transposed input, ...); nullopt if it can.
+  // Whether the weight is constant is checked by the caller.
+  std::optional<std::string> (*refuse)(const Node&) = nullptr;
+};
+
+// What shape inference may look at.
+struct ShapeContext {
+  const Node& node;
+  std::span<const TensorSpec> inputs;        // shapes may be partly unknown
+  std::span<const Tensor* const> constants;  // per input: its value if it is known, else null
+
+  const Shape& shape(int i) const { return inputs[i].shape; }
+  const Tensor* constant(int i) const { return constants[i]; }
+};
+
+// Knowledge about one TensorFlow op; src/ops registers one family of ops a file.
+struct OpDef {
+  std::string name;
+  std::string summary = {};
+  // Element type and shape of every output. Unknown dimensions in, unknown dimensions out; with
+  // known input shapes and known shape operands the result must be known. Throws kBadFile or
+  // kUnsupported where the node is wrong.
+  std::function<std::vector<TensorSpec>(const ShapeContext&)> infer;
+  // Computes the outputs, which are allocated as `infer` says. Plain and right rather than fast
+  // where an engine has its own kernel; constant folding and the reference interpreter use it.
+  std::function<void(const Node&, std::span<const Tensor>, std::span<Tensor>)> evaluate = {};
+  // The outputs are an input's elements, moved (Reshape, Transpose) or selected (MaxPool, Pad not):
+  // scale and zero point pass through unchanged.
+  bool moves_data_only = false;
+  // Neither folded nor removed although nobody reads it (Placeholder, NoOp, Assert, random ops).
+  bool has_side_effect = false;
+  std::optional<QuantTraits> quant = {};  // absent: never quantized
+};
+
+class OpRegistry {
+ public:
+  void Add(OpDef def) {
+    std::string name = def.name;
+    Check(defs_.emplace(name, std::move(def)).second, "op registered twice");
+  }
+  const OpDef* Find(std::string_view name) const {
+    auto it = defs_.find(name);
+    return it == defs_.end() ? nullptr : &it->second;
+  }
+  const std::map<std::string, OpDef, std::less<>>& all() const { return defs_; }
+
+ private:
+  std::map<std::string, OpDef, std::less<>> defs_;
+};
+
+// Runs one node on given inputs: infers, allocates and evaluates. kUnsupported if the op has no
+// evaluate function or its output shape depends on data it does not have.
+std::vector<Tensor> EvaluateNode(const Node& node, std::span<const Tensor> inputs);
+
+// Shapes of every value of a graph, as far as they follow from the placeholders (whose shapes
+// `feeds` may override by node name) and constants. Integer operands of shapes are followed
+// through (Shape, StridedSlice, Pack, ...). Unknown ops give unknown shapes.
+class ShapeMap {
+ public:
+  const TensorSpec& operator[](Value value) const;  // kInvalid dtype, unknown rank if unknown
+  const Tensor* constant(Value value) const;        // null if its value is not known
+
+ private:
+  friend ShapeMap InferShapes(const Graph&, const std::map<std::string, Shape>&);
+  std::unordered_map<const Node*, std::vector<TensorSpec>> specs_;
+  std::unordered_map<const Node*, std::vector<Tensor>> constants_;
+};
+ShapeMap InferShapes(const Graph& graph, const std::map<std::string, Shape>& feeds = {});
+
+}  // namespace adze

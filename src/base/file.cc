@@ -1,0 +1,116 @@
+#include "adze/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "adze/error.h"
+
+namespace adze {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd >= 0) close(fd);
+  }
+};
+
+[[noreturn]] void ThrowErrno(ErrorCode code, const std::string& what) {
+  throw Error(code, what + ": " + std::strerror(errno));
+}
+
+fs::path TemporaryName(const fs::path& path) {
+  return path.string() + ".partial-" + std::to_string(getpid());
+}
+
+void MakeFolder(const fs::path& path) {
+  const fs::path folder = path.parent_path();
+  if (folder.empty()) return;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  Require(!error, ErrorCode::kInvalidArgument, "cannot make folder '", folder.string(),
+          "': ", error.message());
+}
+
+void WriteAll(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      ThrowErrno(ErrorCode::kInvalidArgument, "cannot be written");
+    }
+    bytes.remove_prefix(written);
+  }
+}
+
+}  // namespace
+
+std::string ReadFile(const fs::path& path, uint64_t most_bytes) {
+  ErrorScope scope("file", path.string());
+  const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) {
+    ThrowErrno(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kBadFile, "cannot be opened");
+  }
+  struct stat info;
+  if (fstat(file.fd, &info) != 0) ThrowErrno(ErrorCode::kBadFile, "cannot be read");
+  Require(!S_ISDIR(info.st_mode), ErrorCode::kBadFile, "is a directory, a file is needed");
+  const auto size = static_cast<uint64_t>(info.st_size);
+  Require(size <= most_bytes, ErrorCode::kBadFile, "has ", size, " bytes, more than the ",
+          most_bytes, " allowed");
+  std::string bytes(size, '\0');
+  size_t have = 0;
+  // A pipe has size 0 and is read until it ends.
+  for (;;) {
+    if (have == bytes.size()) {
+      if (S_ISREG(info.st_mode)) break;
+      Require(have < most_bytes, ErrorCode::kBadFile, "is longer than ", most_bytes, " bytes");
+      bytes.resize(have + 65536);
+    }
+    const ssize_t got = read(file.fd, bytes.data() + have, bytes.size() - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) ThrowErrno(ErrorCode::kBadFile, "cannot be read");
+    if (got == 0) break;
+    have += got;
+  }
+  bytes.resize(have);
+  return bytes;
+}
+
+void WriteFileAtomically(const fs::path& path, std::string_view bytes) {
+  ErrorScope scope("file", path.string());
+  MakeFolder(path);
+  const fs::path temporary = TemporaryName(path);
+  try {
+    const Descriptor file{open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+    if (file.fd < 0) ThrowErrno(ErrorCode::kInvalidArgument, "cannot be written");
+    WriteAll(file.fd, bytes);
+    if (fsync(file.fd) != 0 && errno != EINVAL && errno != EROFS) {
+      ThrowErrno(ErrorCode::kInvalidArgument, "cannot be written");
+    }
+    std::error_code error;
+    fs::rename(temporary, path, error);
+    Require(!error, ErrorCode::kInvalidArgument, "cannot be written: ", error.message());
+  } catch (...) {
+    unlink(temporary.c_str());
+    throw;
+  }
+}
+
+void CheckWritable(const fs::path& path) {
+  ErrorScope scope("file", path.string());
+  Require(!fs::is_directory(path), ErrorCode::kInvalidArgument,
+          "cannot be written: it is a directory");
+  MakeFolder(path);
+  const fs::path temporary = TemporaryName(path);
+  const Descriptor file{open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666)};
+  if (file.fd < 0) ThrowErrno(ErrorCode::kInvalidArgument, "cannot be written");
+  unlink(temporary.c_str());
+}
+
+}  // namespace adze

@@ -1,0 +1,192 @@
+#include "adze/graph_def.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/unknown_field_set.h>
+
+#include <algorithm>
+#include <charconv>
+#include <climits>
+
+#include "adze/error.h"
+#include "adze/file.h"
+#include "io/attr_codec.h"
+
+namespace adze {
+namespace {
+
+namespace pb = google::protobuf;
+
+// Keeps the first complaint of the text parser.
+class FirstError : public pb::io::ErrorCollector {
+ public:
+  void AddError(int line, int column, const std::string& message) override {
+    if (text.empty()) {
+      text = "line " + std::to_string(line + 1) + ", column " + std::to_string(column + 1) + ": " +
+             message;
+    }
+  }
+  std::string text;
+};
+
+// A binary GraphDef begins with the tag of a field (0x0a for the first node), text with a letter,
+// a space or a comment.
+bool LooksLikeText(std::string_view bytes) {
+  const size_t first = bytes.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return false;
+  if (bytes.substr(first, 1) == "#") return true;
+  for (std::string_view field : {"node", "versions", "version", "library"}) {
+    if (!bytes.substr(first).starts_with(field)) continue;
+    const size_t after = bytes.find_first_not_of(" \t\r\n", first + field.size());
+    if (after != std::string_view::npos && (bytes[after] == '{' || bytes[after] == ':'))
+      return true;
+  }
+  return false;
+}
+
+void ParseMessage(std::string_view bytes, proto::GraphDef& message) {
+  Require(!bytes.empty(), ErrorCode::kBadFile, "is empty, a GraphDef is needed");
+  if (LooksLikeText(bytes)) {
+    Require(bytes.size() <= INT_MAX, ErrorCode::kUnsupported, "is larger than 2 GiB");
+    pb::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
+    pb::TextFormat::Parser parser;
+    FirstError error;
+    parser.RecordErrorsTo(&error);
+    Require(parser.Parse(&stream, &message), ErrorCode::kBadFile,
+            "is not a GraphDef in text form: ", error.text);
+    return;
+  }
+  Require(bytes.size() <= INT_MAX, ErrorCode::kUnsupported,
+          "is larger than 2 GiB, the most that a GraphDef can be");
+  Require(message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())), ErrorCode::kBadFile,
+          "is not a GraphDef, or is cut off (", bytes.size(), " bytes)");
+  Require(message.node_size() > 0, ErrorCode::kBadFile,
+          "holds no nodes; is it a frozen graph (GraphDef)?");
+}
+
+template <typename Message>
+void CopyUnknownFields(const Message& from, Message& to) {
+  to.GetReflection()->MutableUnknownFields(&to)->MergeFrom(
+      from.GetReflection()->GetUnknownFields(from));
+}
+
+// What of a NodeDef or GraphDef is only carried along.
+std::string NodeExtras(proto::NodeDef& node) {
+  proto::NodeDef extras;
+  if (node.has_experimental_debug_info()) {
+    extras.mutable_experimental_debug_info()->Swap(node.mutable_experimental_debug_info());
+  }
+  CopyUnknownFields(node, extras);
+  return SerializeDeterministically(extras);
+}
+
+std::string GraphExtras(proto::GraphDef& graph) {
+  proto::GraphDef extras;
+  if (graph.has_versions()) *extras.mutable_versions() = graph.versions();
+  if (graph.has_library()) *extras.mutable_library() = graph.library();
+  extras.set_version(graph.version());
+  CopyUnknownFields(graph, extras);
+  return SerializeDeterministically(extras);
+}
+
+Value FindInput(const Graph& graph, std::string_view text) {
+  int index = 0;
+  std::string_view name = text;
+  if (const size_t colon = name.rfind(':'); colon != std::string_view::npos) {
+    const std::string_view digits = name.substr(colon + 1);
+    const auto [end, error] = std::from_chars(digits.begin(), digits.end(), index);
+    Require(error == std::errc() && end == digits.end() && index >= 0, ErrorCode::kBadFile,
+            "input '", text, "' is not a tensor name");
+    name = name.substr(0, colon);
+  }
+  Node* node = graph.Find(name);
+  Require(node != nullptr, ErrorCode::kBadFile, "reads '", text, "', which is not in the graph");
+  return {node, index};
+}
+
+void ConnectInputs(Graph& graph, Node& node, const proto::NodeDef& message) {
+  ErrorScope scope("node", node.name());
+  std::vector<Value> inputs;
+  std::vector<Node*> controls;
+  for (const std::string& input : message.input()) {
+    if (input.starts_with('^')) {
+      controls.push_back(FindInput(graph, std::string_view(input).substr(1)).node);
+    } else {
+      inputs.push_back(FindInput(graph, input));
+    }
+  }
+  graph.SetInputs(node, std::move(inputs));
+  graph.SetControlInputs(node, std::move(controls));
+}
+
+void WriteNode(const Node& node, proto::NodeDef& message) {
+  if (!node.wire_extras.empty()) {
+    Check(message.ParseFromString(node.wire_extras), "kept node fields do not parse");
+  }
+  message.set_name(node.name());
+  message.set_op(node.op());
+  message.set_device(node.device);
+  for (Value input : node.inputs()) message.add_input(ToString(input));
+  for (const Node* input : node.control_inputs()) message.add_input("^" + input->name());
+  for (const auto& [name, attr] : node.attrs()) {
+    EncodeAttr(attr, (*message.mutable_attr())[name]);
+  }
+}
+
+proto::GraphDef ToMessage(const Graph& graph) {
+  proto::GraphDef message;
+  if (!graph.wire_extras.empty()) {
+    Check(message.ParseFromString(graph.wire_extras), "kept graph fields do not parse");
+  }
+  for (const Node* node : graph.nodes()) WriteNode(*node, *message.add_node());
+  return message;
+}
+
+}  // namespace
+
+Graph ParseGraphDef(std::string_view bytes, const OpRegistry& ops) {
+  proto::GraphDef message;
+  ParseMessage(bytes, message);
+  Graph graph(ops);
+  graph.wire_extras = GraphExtras(message);
+  for (proto::NodeDef& node : *message.mutable_node()) {
+    AttrMap attrs;
+    {
+      ErrorScope scope("node", node.name());
+      for (auto& [name, value] : *node.mutable_attr()) attrs.emplace(name, DecodeAttr(value));
+    }
+    Node& added = graph.Add(node.name(), node.op(), {}, std::move(attrs));
+    added.device = node.device();
+    added.wire_extras = NodeExtras(node);
+  }
+  for (const proto::NodeDef& node : message.node()) {
+    ConnectInputs(graph, *graph.Find(node.name()), node);
+  }
+  graph.TopologicalOrder();  // throws if there is a cycle
+  return graph;
+}
+
+Graph ReadGraphDef(const std::filesystem::path& path, const OpRegistry& ops) {
+  const std::string bytes = ReadFile(path);
+  ErrorScope scope("file", path.string());
+  return ParseGraphDef(bytes, ops);
+}
+
+std::string SerializeGraphDef(const Graph& graph) {
+  return SerializeDeterministically(ToMessage(graph));
+}
+
+void WriteGraphDef(const Graph& graph, const std::filesystem::path& path) {
+  ErrorScope scope("file", path.string());
+  std::string bytes;
+  if (path.extension() == ".pbtxt") {
+    Check(pb::TextFormat::PrintToString(ToMessage(graph), &bytes), "text form");
+  } else {
+    bytes = SerializeGraphDef(graph);
+  }
+  WriteFileAtomically(path, bytes);
+}
+
+}  // namespace adze
