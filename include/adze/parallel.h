@@ -1,0 +1,18 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+
+namespace adze {
+
+// Threads that work within one op on the calling thread (oneDNN and the loops below share OpenMP's
+// pool). 0: all cores.
+void SetNumThreads(int num_threads);
+int NumThreads();
+
+// Calls body(begin, end) for pieces that cover [0, count), at least `grain` long, on up to
+// NumThreads() threads. `body` must not throw.
+void ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body);
+
+}  // namespace adze

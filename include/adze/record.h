@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adze/quant.h"
+
+namespace adze {
+
+// What calibration found for one layer. AMCT's keys (scale_d, offset_d, scale_w, offset_w) exist in
+// the record reader and writer only.
+struct LayerRecord {
+  std::string name;  // TensorFlow operation name
+  std::string op = {};
+  std::optional<QuantParams> activation = {};  // absent: left in float
+  std::optional<QuantParams> weight = {};      // absent for AvgPool
+  bool skip_fusion = false;
+  std::string skip_reason = {};  // why, if left in float; not in the record file
+};
+
+// The third of the three things a compression knows (graph, config, record). Layers in topological
+// order.
+struct Record {
+  std::vector<LayerRecord> layers;
+  const LayerRecord* Find(std::string_view layer) const;  // null if there is none
+};
+
+// AMCT's record file (protobuf text; reference/amct-interfaces section 7). Writing is atomic and
+// byte-stable; floats have the shortest form that reads back to the same float32. Reading accepts
+// every field name AMCT knows and refuses, naming the layer, what section 7.4 lists as far as it
+// can be seen without the graph.
+void WriteRecord(const Record& record, const std::filesystem::path& path);
+std::string SerializeRecord(const Record& record);
+Record ReadRecord(const std::filesystem::path& path);
+
+}  // namespace adze
