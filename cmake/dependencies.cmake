@@ -21,13 +21,10 @@ if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
-file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/proto")
-
 # Messages of proto/*.proto, used by src/io only.
 file(GLOB proto_files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/proto/*.proto")
 add_library(adze_proto STATIC ${proto_files})
 target_link_libraries(adze_proto PUBLIC protobuf::libprotobuf)
 target_include_directories(adze_proto SYSTEM PUBLIC "${PROJECT_BINARY_DIR}/proto")
-protobuf_generate(TARGET adze_proto LANGUAGE cpp IMPORT_DIRS "${PROJECT_SOURCE_DIR}/proto"
-                  PROTOC_OUT_DIR "${PROJECT_BINARY_DIR}/proto")
+protobuf_generate(TARGET adze_proto LANGUAGE cpp IMPORT_DIRS "${PROJECT_SOURCE_DIR}/proto")
 target_compile_options(adze_proto PRIVATE -w)

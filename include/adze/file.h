@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace adze {
 
@@ -15,6 +16,13 @@ std::string ReadFile(const std::filesystem::path& path, uint64_t most_bytes = ui
 // the earlier file. Makes missing directories. kInvalidArgument with the system's reason (no
 // permission, disk full).
 void WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes);
+
+struct FileContent {
+  std::filesystem::path path;
+  std::string_view bytes;
+};
+// The same for files that belong together: either all are replaced or, on an error, none.
+void WriteFilesAtomically(const std::vector<FileContent>& files);
 
 // Throws what WriteFileAtomically would throw, before any work is done: whether files can be
 // created beside `path`.

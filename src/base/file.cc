@@ -49,6 +49,15 @@ void WriteAll(int fd, std::string_view bytes) {
   }
 }
 
+void WriteTemporary(const fs::path& path, std::string_view bytes) {
+  const Descriptor file{open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+  if (file.fd < 0) ThrowErrno(ErrorCode::kInvalidArgument, "cannot be written");
+  WriteAll(file.fd, bytes);
+  if (fsync(file.fd) != 0 && errno != EINVAL && errno != EROFS) {
+    ThrowErrno(ErrorCode::kInvalidArgument, "cannot be written");
+  }
+}
+
 }  // namespace
 
 std::string ReadFile(const fs::path& path, uint64_t most_bytes) {
@@ -82,24 +91,30 @@ std::string ReadFile(const fs::path& path, uint64_t most_bytes) {
   return bytes;
 }
 
-void WriteFileAtomically(const fs::path& path, std::string_view bytes) {
-  ErrorScope scope("file", path.string());
-  MakeFolder(path);
-  const fs::path temporary = TemporaryName(path);
+void WriteFilesAtomically(const std::vector<FileContent>& files) {
+  // All bytes reach the disk before the first earlier file is replaced.
+  std::vector<fs::path> temporaries;
   try {
-    const Descriptor file{open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
-    if (file.fd < 0) ThrowErrno(ErrorCode::kInvalidArgument, "cannot be written");
-    WriteAll(file.fd, bytes);
-    if (fsync(file.fd) != 0 && errno != EINVAL && errno != EROFS) {
-      ThrowErrno(ErrorCode::kInvalidArgument, "cannot be written");
+    for (const FileContent& file : files) {
+      ErrorScope scope("file", file.path.string());
+      MakeFolder(file.path);
+      temporaries.push_back(TemporaryName(file.path));
+      WriteTemporary(temporaries.back(), file.bytes);
     }
-    std::error_code error;
-    fs::rename(temporary, path, error);
-    Require(!error, ErrorCode::kInvalidArgument, "cannot be written: ", error.message());
+    for (size_t i = 0; i < files.size(); ++i) {
+      ErrorScope scope("file", files[i].path.string());
+      std::error_code error;
+      fs::rename(temporaries[i], files[i].path, error);
+      Require(!error, ErrorCode::kInvalidArgument, "cannot be written: ", error.message());
+    }
   } catch (...) {
-    unlink(temporary.c_str());
+    for (const fs::path& temporary : temporaries) unlink(temporary.c_str());
     throw;
   }
+}
+
+void WriteFileAtomically(const fs::path& path, std::string_view bytes) {
+  WriteFilesAtomically({{path, bytes}});
 }
 
 void CheckWritable(const fs::path& path) {

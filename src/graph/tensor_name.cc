@@ -1,48 +1,19 @@
 // Values by the names users type: "prob", "prob:0", "split:1".
-#include <algorithm>
 #include <charconv>
-#include <numeric>
 #include <set>
-#include <utility>
 
 #include "adze/error.h"
 #include "adze/graph.h"
+#include "adze/near_names.h"
 #include "adze/op.h"
 
 namespace adze {
 namespace {
 
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substitute = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
-    }
-  }
-  return row.back();
-}
-
-// Up to three names of the graph like `name`, as " (did you mean 'a', 'b'?)"; "" if none is near.
-std::string NearNames(const Graph& graph, std::string_view name) {
-  constexpr size_t kManyNodes = 20000, kLongName = 200;
-  if (graph.size() > kManyNodes || name.size() > kLongName) return "";
-  std::vector<std::pair<size_t, std::string>> near;
-  for (const Node* node : graph.nodes()) {
-    if (node->name().size() > kLongName) continue;
-    size_t distance = EditDistance(name, node->name());
-    if (node->name().ends_with("/" + std::string(name))) distance = 0;
-    if (distance <= 1 + name.size() / 4) near.emplace_back(distance, node->name());
-  }
-  std::sort(near.begin(), near.end());
-  if (near.size() > 3) near.resize(3);
-  std::string text;
-  for (const auto& [distance, candidate] : near)
-    text += (text.empty() ? "'" : ", '") + candidate + "'";
-  return text.empty() ? "" : " (did you mean " + text + "?)";
+std::string NearNodes(const Graph& graph, std::string_view name) {
+  std::vector<std::string> names;
+  for (const Node* node : graph.nodes()) names.push_back(node->name());
+  return DidYouMean(name, names);
 }
 
 }  // namespace
@@ -59,7 +30,7 @@ Value Graph::FindValue(std::string_view tensor_name) const {
   }
   Node* node = Find(name);
   Require(node != nullptr, ErrorCode::kNotFound, "no node '", name, "' in the graph",
-          NearNames(*this, name));
+          NearNodes(*this, name));
   return {node, index};
 }
 

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace adze {
+
+// " (did you mean 'a', 'b'?)" with up to three of `candidates` that are spelled like `name` or end
+// with "/name"; "" if none is. For messages about a name that does not exist.
+std::string DidYouMean(std::string_view name, const std::vector<std::string>& candidates);
+
+}  // namespace adze
