@@ -1,7 +1,7 @@
 #pragma once
 
 #include "adze/attr.h"
-#include "graph.pb.h"
+#include "proto/graph.pb.h"
 
 namespace adze {
 
