@@ -1,0 +1,100 @@
+// Transposed convolution ("deconvolution"): the gradient of Conv2D by its image. Its output is that
+// convolution's image and its data input that convolution's output.
+#include "adze/op.h"
+#include "adze/parallel.h"
+#include "ops/support/image.h"
+#include "ops/support/quantizable.h"
+
+namespace adze {
+namespace {
+
+// inputs: the output's shape [4], filter [H, W, O, I] (O the channels this op makes), data.
+// The batch of the data wins over the one in the shape, which graphs often fix at 1.
+std::vector<TensorSpec> Infer(const ShapeContext& context) {
+  const Node& node = context.node;
+  const Shape filter = ShapeOfRank(context, 1, 4), data = ShapeOfRank(context, 2, 4);
+  const ImageLayout layout = LayoutOf(node);
+  SameDim(node, "input channels", data[layout.channel()], filter[3]);
+  Shape image = ImageShape(layout, data[0], Shape::kUnknown, Shape::kUnknown, filter[2]);
+  if (const Tensor* sizes = context.constant(0)) {
+    Require(sizes->shape() == Shape{4} &&
+                (sizes->dtype() == DType::kInt32 || sizes->dtype() == DType::kInt64),
+            ErrorCode::kBadFile, node.op(), " takes the output's shape as 4 integers, not as ",
+            Name(sizes->dtype()), " ", sizes->shape().ToString());
+    const std::vector<int64_t> dims = ToInt64s(*sizes);
+    for (int axis : {layout.height(), layout.width()}) {
+      Require(dims[axis] >= 0, ErrorCode::kBadFile, node.op(), " is to make an image of size ",
+              dims[axis]);
+      image[axis] = dims[axis];
+    }
+    image[layout.channel()] = SameDim(node, "output channels", filter[2], dims[layout.channel()]);
+  }
+  const Window window = WindowOver(node, image, filter[0], filter[1]);
+  SameDim(node, "rows", data[layout.height()], window.height.output);
+  SameDim(node, "columns", data[layout.width()], window.width.output);
+  return {{FloatType(context, 2), image}};
+}
+
+void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
+  const Shape &image = outputs[0].shape(), &filter = inputs[1].shape();
+  const auto [layout, h, w] = WindowOver(node, InLayoutOf(node, image), filter[0], filter[1]);
+  const int64_t out_channels = filter[2], channels = filter[3];
+  const float* weights = inputs[1].data<float>().data();
+  const float* in = inputs[2].data<float>().data();
+  float* out = outputs[0].mutable_data<float>().data();
+  if (outputs[0].num_elements() == 0) return;
+
+  // Image position i is read by output o of the convolution through tap k where
+  // i = o * stride - pad_before + k * dilation. -1: by none.
+  auto reader = [](const WindowAxis& axis, int64_t i, int64_t k) -> int64_t {
+    const int64_t position = i + axis.pad_before - k * axis.dilation;
+    if (position < 0 || position % axis.stride != 0) return -1;
+    return position / axis.stride < axis.output ? position / axis.stride : -1;
+  };
+  auto rows = [&, &h = h, &w = w](int64_t begin, int64_t end) {
+    std::vector<double> sums(out_channels);
+    for (int64_t row = begin; row < end; ++row) {
+      const int64_t batch = row / h.input;
+      for (int64_t column = 0; column < w.input; ++column) {
+        std::fill(sums.begin(), sums.end(), 0);
+        for (int64_t kh = 0; kh < h.kernel; ++kh) {
+          const int64_t from_row = reader(h, row % h.input, kh);
+          if (from_row < 0) continue;
+          for (int64_t kw = 0; kw < w.kernel; ++kw) {
+            const int64_t from_column = reader(w, column, kw);
+            if (from_column < 0) continue;
+            const float* pixel =
+                in + ((batch * h.output + from_row) * w.output + from_column) * channels;
+            const float* weight = weights + (kh * w.kernel + kw) * out_channels * channels;
+            for (int64_t o = 0; o < out_channels; ++o, weight += channels) {
+              double sum = 0;
+              for (int64_t c = 0; c < channels; ++c) {
+                sum += static_cast<double>(pixel[c]) * weight[c];
+              }
+              sums[o] += sum;
+            }
+          }
+        }
+        std::copy(sums.begin(), sums.end(), out + (row * w.input + column) * out_channels);
+      }
+    }
+  };
+  ParallelFor(image[0] * h.input, 1, rows);
+}
+
+}  // namespace
+
+void register_conv2d_backprop_input(OpRegistry& ops) {
+  ops.Add({.name = "Conv2DBackpropInput",
+           .summary = "Transposed convolution with a filter [H, W, O, I]",
+           .infer = Infer,
+           .evaluate = InFloat(InChannelsLast({2}, Evaluate)),
+           .quant = QuantTraits{.data_input = 2,
+                                .weight_input = 1,
+                                .channel_axes = {2},
+                                .input_channel_axes = {3},
+                                .per_channel = true,
+                                .refuse = RefuseDilation}});
+}
+
+}  // namespace adze

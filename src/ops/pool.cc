@@ -1,0 +1,88 @@
+#include <limits>
+
+#include "adze/op.h"
+#include "adze/parallel.h"
+#include "ops/support/image.h"
+#include "ops/support/quantizable.h"
+
+namespace adze {
+namespace {
+
+std::vector<TensorSpec> Infer(const ShapeContext& context) {
+  const Shape image = ShapeOfRank(context, 0, 4);
+  const Window window = PoolWindowOver(context.node, image);
+  return {{FloatType(context), ImageShape(window.layout, image[0], window.height.output,
+                                          window.width.output, image[window.layout.channel()])}};
+}
+
+// Calls pixel(input pixel) for each pixel of the window at every output position, between
+// start(output pixel) and finish(output pixel, number of pixels): padding is not part of the pool.
+template <typename Start, typename Pixel, typename Finish>
+void Pool(const Node& node, const Tensor& image, Tensor& output, Start start, Pixel pixel,
+          Finish finish) {
+  const Window window = PoolWindowOver(node, InLayoutOf(node, image.shape()));
+  const WindowAxis &h = window.height, &w = window.width;
+  const int64_t channels = image.shape()[3];
+  const float* in = image.data<float>().data();
+  float* out = output.mutable_data<float>().data();
+  if (output.num_elements() == 0) return;
+  ParallelFor(image.shape()[0] * h.output, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const int64_t batch = row / h.output;
+      const int64_t top = row % h.output * h.stride - h.pad_before;
+      for (int64_t ow = 0; ow < w.output; ++ow) {
+        const int64_t left = ow * w.stride - w.pad_before;
+        float* to = out + (row * w.output + ow) * channels;
+        start(to, channels);
+        int64_t count = 0;
+        for (int64_t ih = std::max<int64_t>(top, 0); ih < std::min(top + h.kernel, h.input); ++ih) {
+          for (int64_t iw = std::max<int64_t>(left, 0); iw < std::min(left + w.kernel, w.input);
+               ++iw, ++count) {
+            pixel(in + ((batch * h.input + ih) * w.input + iw) * channels, to, channels);
+          }
+        }
+        finish(to, channels, count);
+      }
+    }
+  });
+}
+
+void EvaluateMax(const Node& node, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
+  Pool(
+      node, inputs[0], outputs[0],
+      [](float* to, int64_t n) { std::fill_n(to, n, std::numeric_limits<float>::lowest()); },
+      [](const float* from, float* to, int64_t n) {
+        // NaN in the window comes out, wherever it is.
+        for (int64_t i = 0; i < n; ++i)
+          to[i] = from[i] > to[i] || from[i] != from[i] ? from[i] : to[i];
+      },
+      [](float*, int64_t, int64_t) {});
+}
+
+void EvaluateAvg(const Node& node, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
+  Pool(
+      node, inputs[0], outputs[0], [](float* to, int64_t n) { std::fill_n(to, n, 0.0f); },
+      [](const float* from, float* to, int64_t n) {
+        for (int64_t i = 0; i < n; ++i) to[i] += from[i];
+      },
+      [](float* to, int64_t n, int64_t count) {
+        for (int64_t i = 0; i < n; ++i) to[i] /= static_cast<float>(count);
+      });
+}
+
+}  // namespace
+
+void register_pool(OpRegistry& ops) {
+  ops.Add({.name = "MaxPool",
+           .summary = "Largest value under a window",
+           .infer = Infer,
+           .evaluate = InFloat(InChannelsLast({0}, EvaluateMax)),
+           .moves_data_only = true});
+  ops.Add({.name = "AvgPool",
+           .summary = "Mean of the values under a window, padding left out",
+           .infer = Infer,
+           .evaluate = InFloat(InChannelsLast({0}, EvaluateAvg)),
+           .quant = QuantTraits{.refuse = RefuseElementType}});
+}
+
+}  // namespace adze

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "adze/op.h"
+#include "adze/window.h"
+
+// What ops on rank-4 images share.
+namespace adze {
+
+// Element type of a float input, of the attribute "T" if the input's is not known, else float32.
+// kUnsupported if it is not a floating type.
+DType FloatType(const ShapeContext& context, int input = 0);
+
+// Shape of an input of the given rank; unknown dimensions if the rank is unknown. kBadFile for
+// another rank.
+Shape ShapeOfRank(const ShapeContext& context, int input, int rank);
+
+// A dimension that two operands share; kBadFile, saying what it is, if they differ.
+int64_t SameDim(const Node& node, const char* what, int64_t a, int64_t b);
+
+// The product of two dimensions that may be unknown. kBadFile if it is out of range.
+int64_t DimProduct(const Node& node, int64_t a, int64_t b);
+
+using EvaluateFunction =
+    std::function<void(const Node&, std::span<const Tensor>, std::span<Tensor>)>;
+
+// `evaluate`, which computes in float32, for every floating type: operands of half, bfloat16 and
+// double are converted, and so are the results.
+EvaluateFunction InFloat(EvaluateFunction evaluate);
+
+// The shape that a tensor of NHWC shape `nhwc` has in the layout of the node, for WindowOver.
+Shape InLayoutOf(const Node& node, const Shape& nhwc);
+
+// `evaluate`, which knows only NHWC, for NCHW too: the operands numbered in `images` are
+// transposed, and so is output 0. The attributes stay in the order of NCHW (see InLayoutOf).
+EvaluateFunction InChannelsLast(std::vector<int> images, EvaluateFunction evaluate);
+
+}  // namespace adze
