@@ -11,13 +11,16 @@
 
 namespace adze {
 
-// From decoded 8-bit RGB to what a network wants: (x - mean) / std per channel, after an optional
-// change to BGR.
+// From decoded 8-bit RGB to what a network wants: resized, optionally changed to BGR, then
+// (x - mean) / std per channel, computed in float32 as x / std - mean / std. An input of one
+// channel gets ITU-R 601 luma. uint8 inputs get the pixels without mean and std.
 struct Preprocess {
-  std::vector<float> mean = {0, 0, 0};  // in the order of the result's channels
+  std::vector<float> mean = {0, 0, 0};  // in the order of the result's channels; one: for all
   std::vector<float> std = {1, 1, 1};
   bool bgr = false;
-  std::string resize = "squash";  // "squash": whole image; "crop": 87.5 % centre crop
+  // "squash": the whole image, aspect ratio not kept. "crop": the middle 87.5 % of either side
+  // (TF-slim's central crop: int((side - 0.875 side) / 2) pixels go at each end), then the same.
+  std::string resize = "squash";
 };
 // "tf" (x / 127.5 - 1), "caffe" (BGR minus 103.939, 116.779, 123.68), "torch" (ImageNet mean and
 // std), "unit" (x / 255), "raw" (x). kInvalidArgument lists the names.
@@ -30,7 +33,8 @@ struct InputSpec {
   Shape shape;  // the first dimension is the batch
 };
 
-// Samples, in a fixed order. Reading a sample is const and safe on several threads.
+// Samples, in a fixed order. Errors name the file. Reading a sample is const and safe on several
+// threads.
 class Dataset {
  public:
   virtual ~Dataset() = default;
@@ -53,10 +57,12 @@ struct ImageFolder {
 };
 std::unique_ptr<Dataset> OpenImageFolder(const ImageFolder& source, const InputSpec& input);
 
-// `x.npy` (first axis: samples; uint8 images are preprocessed like decoded ones), a folder of AMCT
-// .bin files (one file a batch, raw row-major), or an idx file (grey images, one channel), per
-// input. `labels` is a .npy or idx file of classes, a text file of one class or `name class` a
-// line, or empty.
+// Per input a `x.npy` or idx file (also .gz) whose first axis counts samples, or a folder of AMCT
+// .bin files: each a batch, raw and row-major, of the input's type and shape, taken in the order of
+// their names. uint8 of a .npy or idx, [n, h, w, 3], [n, h, w, 1] or [n, h, w], are images and
+// preprocessed like decoded ones (resized where the input has another size); everything else is fed
+// as it is. Rows are read from the file when they are asked for. `labels` is a .npy or idx file of
+// classes, a text file of one class or `name class` a line in the order of the samples, or empty.
 struct ArrayData {
   std::map<std::string, std::filesystem::path> inputs;  // placeholder name to file
   std::filesystem::path labels = {};
@@ -65,12 +71,13 @@ struct ArrayData {
 };
 std::unique_ptr<Dataset> OpenArrays(const ArrayData& source, const std::vector<InputSpec>& inputs);
 
-// Batches of a dataset in order, decoded ahead on background threads. The last batch may be short.
+// Batches of a dataset in order, decoded ahead on background threads, at most num_threads + 1
+// batches ahead. The last batch may be short.
 class BatchReader {
  public:
   BatchReader(const Dataset& data, int64_t batch_size, int num_threads);
   ~BatchReader();
-  // False at the end. Rethrows what decoding threw.
+  // False at the end. Rethrows what reading that batch threw; the next call gives the next batch.
   bool Next(std::map<std::string, Tensor>* feeds, int64_t* first_sample);
 
  private:

@@ -12,11 +12,14 @@ ArrayLayout ParseArrayHeader(std::string_view head, uint64_t file_bytes) {
   return ParseIdxHeader(head, file_bytes);
 }
 
-void FixByteOrder(const ArrayLayout& layout, Tensor& tensor) {
+void FixElements(const ArrayLayout& layout, Tensor& tensor) {
+  char* bytes = static_cast<char*>(tensor.mutable_raw());
+  if (layout.dtype == DType::kBool) {
+    std::transform(bytes, bytes + tensor.num_bytes(), bytes, [](char c) { return c != 0; });
+  }
   const bool is_complex = layout.dtype == DType::kComplex64 || layout.dtype == DType::kComplex128;
   const size_t width = SizeOf(layout.dtype) / (is_complex ? 2 : 1);
   if (!layout.big_endian || width < 2) return;
-  char* bytes = static_cast<char*>(tensor.mutable_raw());
   for (size_t i = 0; i < tensor.num_bytes(); i += width) std::reverse(bytes + i, bytes + i + width);
 }
 
@@ -24,7 +27,7 @@ Tensor ParseArray(std::string_view bytes) {
   const ArrayLayout layout = ParseArrayHeader(bytes, bytes.size());
   Tensor tensor(layout.dtype, layout.shape);
   std::memcpy(tensor.mutable_raw(), bytes.data() + layout.offset, tensor.num_bytes());
-  FixByteOrder(layout, tensor);
+  FixElements(layout, tensor);
   return tensor;
 }
 

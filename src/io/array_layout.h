@@ -34,7 +34,7 @@ ArrayLayout ParseArrayHeader(std::string_view head, uint64_t file_bytes);
 // A whole file in memory.
 Tensor ParseArray(std::string_view bytes);
 
-// Makes elements read from a file native.
-void FixByteOrder(const ArrayLayout& layout, Tensor& tensor);
+// Makes elements read from a file native: their byte order, and 1 for every true.
+void FixElements(const ArrayLayout& layout, Tensor& tensor);
 
 }  // namespace adze
