@@ -57,9 +57,10 @@ TEST(ImageFolder, EqualsTheStoredArrays) {
   const fs::path labels = Folder() / "labels.txt";
   WriteFileAtomically(labels, lines);
   for (const std::string name : {"tf", "caffe", "torch"}) {
-    const auto folder = OpenImageFolder(
-        {.folder = SharedFolder() / "images/calibration", .preprocess = PreprocessByName(name)},
-        input);
+    const auto folder = OpenImageFolder({.folder = SharedFolder() / "images/calibration",
+                                         .labels = labels,
+                                         .preprocess = PreprocessByName(name)},
+                                        input);
     const auto arrays =
         OpenArrays({.inputs = {{"input", SharedFolder() / "reference/golden/calibration_u8.npy"}},
                     .preprocess = PreprocessByName(name)},
