@@ -5,7 +5,17 @@ namespace adze {
 
 std::vector<std::string> PreparePipeline() {
   return {
-      "drop_identity",
+      "prune_unreachable",     // first: what no output needs is neither refused nor worked on
+      "drop_control_edges",    // before all others: they leave nodes with control edges alone
+      "refuse_training",       // after pruning, before time is spent
+      "drop_identity",         // frozen weights are Identity(Const)
+      "use_default_switches",  // before folding: what a switch feeds becomes constant
+      "fold_constants",        // before every fusion: gamma, beta and shapes are computed
+      "flatten_dilated_conv",  // before the fusions: bias and batch norm then follow the layer
+      "fuse_bias_add",         // before batch norm: it looks through BiasAdd, not through Add
+      "fold_batch_norm",      "fold_mul",
+      "fuse_bias_add",      // again: behind a Mul that is gone now (batch norm of small ops)
+      "prune_unreachable",  // last: constants that lost their readers
   };
 }
 
