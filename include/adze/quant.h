@@ -53,6 +53,9 @@ struct QuantizedWeight {
 // tensor. kInvalidArgument if a weight is NaN or Inf.
 QuantizedWeight QuantizeWeightArq(const Tensor& weight, const std::vector<int>& channel_axes,
                                   int num_bits);
+// The same with scales that are known: q = clip(round(w / scale)).
+QuantizedWeight QuantizeWeight(const Tensor& weight, const QuantParams& params,
+                               const std::vector<int>& channel_axes);
 // values * scale, float32.
 Tensor DequantizeWeight(const QuantizedWeight& weight, const std::vector<int>& channel_axes);
 
