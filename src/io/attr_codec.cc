@@ -31,7 +31,7 @@ Attr::Value DecodeList(const proto::AttrValue::ListValue& list) {
   return OpaqueAttr{};
 }
 
-Attr::Value DecodeValue(proto::AttrValue& message) {
+Attr::Value DecodeValue(proto::AttrValue& message, ExpansionBudget& budget) {
   switch (message.value_case()) {
     case proto::AttrValue::kS:
       return message.s();
@@ -46,7 +46,7 @@ Attr::Value DecodeValue(proto::AttrValue& message) {
     case proto::AttrValue::kShape:
       return DecodeShape(message.shape());
     case proto::AttrValue::kTensor:
-      return DecodeTensor(*message.mutable_tensor());
+      return DecodeTensor(*message.mutable_tensor(), budget);
     case proto::AttrValue::kList:
       return DecodeList(message.list());
     default:
@@ -119,14 +119,14 @@ std::string SerializeDeterministically(const google::protobuf::MessageLite& mess
   return bytes;
 }
 
-Attr DecodeAttr(proto::AttrValue& message) {
+Attr DecodeAttr(proto::AttrValue& message, ExpansionBudget& budget) {
   Attr attr;
   if (IsPlainTensor(message)) {
-    attr.value = DecodeTensor(*message.mutable_tensor());
+    attr.value = DecodeTensor(*message.mutable_tensor(), budget);
     return attr;
   }
   std::string wire = SerializeDeterministically(message);
-  attr.value = DecodeValue(message);
+  attr.value = DecodeValue(message, budget);
   // A repeated-value tensor expands when written, so its wire form is kept without trying.
   bool same = false;
   if (!std::holds_alternative<Tensor>(attr.value)) {

@@ -3,6 +3,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/unknown_field_set.h>
 
@@ -31,39 +32,48 @@ class FirstError : public pb::io::ErrorCollector {
   std::string text;
 };
 
-// A binary GraphDef begins with the tag of a field (0x0a for the first node), text with a letter,
-// a space or a comment.
+// A binary GraphDef has control characters near its beginning (0x12 is the tag of a node's op),
+// text has none. The tag and length of a first node alone can look like a line feed and a comment.
 bool LooksLikeText(std::string_view bytes) {
-  const size_t first = bytes.find_first_not_of(" \t\r\n");
+  constexpr std::string_view kSpace = " \t\r\n";
+  for (const char c : bytes.substr(0, 4096)) {
+    const bool control = static_cast<unsigned char>(c) < ' ' || c == 0x7f;
+    if (control && kSpace.find(c) == std::string_view::npos) return false;
+  }
+  const size_t first = bytes.find_first_not_of(kSpace);
   if (first == std::string_view::npos) return false;
-  if (bytes.substr(first, 1) == "#") return true;
+  if (bytes[first] == '#') return true;
   for (std::string_view field : {"node", "versions", "version", "library"}) {
     if (!bytes.substr(first).starts_with(field)) continue;
-    const size_t after = bytes.find_first_not_of(" \t\r\n", first + field.size());
-    if (after != std::string_view::npos && (bytes[after] == '{' || bytes[after] == ':'))
+    const size_t after = bytes.find_first_not_of(kSpace, first + field.size());
+    if (after != std::string_view::npos && (bytes[after] == '{' || bytes[after] == ':')) {
       return true;
+    }
   }
   return false;
 }
 
 void ParseMessage(std::string_view bytes, proto::GraphDef& message) {
+  const pb::LogSilencer silencer;  // what is wrong is said by an Error, not on stderr
   Require(!bytes.empty(), ErrorCode::kBadFile, "is empty, a GraphDef is needed");
   if (LooksLikeText(bytes)) {
     Require(bytes.size() <= INT_MAX, ErrorCode::kUnsupported, "is larger than 2 GiB");
     pb::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
     pb::TextFormat::Parser parser;
+    parser.SetRecursionLimit(100);  // as in binary; deep nesting must not overflow the stack
     FirstError error;
     parser.RecordErrorsTo(&error);
     Require(parser.Parse(&stream, &message), ErrorCode::kBadFile,
             "is not a GraphDef in text form: ", error.text);
+    // Text can hold names that the binary form, which is what is written later, refuses.
+    Require(message.ParseFromString(message.SerializeAsString()), ErrorCode::kBadFile,
+            "holds names that are not UTF-8");
     return;
   }
   Require(bytes.size() <= INT_MAX, ErrorCode::kUnsupported,
           "is larger than 2 GiB, the most that a GraphDef can be");
   Require(message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())), ErrorCode::kBadFile,
           "is not a GraphDef, or is cut off (", bytes.size(), " bytes)");
-  Require(message.node_size() > 0, ErrorCode::kBadFile,
-          "holds no nodes; is it a frozen graph (GraphDef)?");
 }
 
 template <typename Message>
@@ -149,13 +159,17 @@ proto::GraphDef ToMessage(const Graph& graph) {
 Graph ParseGraphDef(std::string_view bytes, const OpRegistry& ops) {
   proto::GraphDef message;
   ParseMessage(bytes, message);
+  Require(message.node_size() > 0, ErrorCode::kBadFile,
+          "holds no nodes; is it a frozen graph (GraphDef)?");
   Graph graph(ops);
   graph.wire_extras = GraphExtras(message);
+  ExpansionBudget budget(bytes.size());
   for (proto::NodeDef& node : *message.mutable_node()) {
     AttrMap attrs;
     {
       ErrorScope scope("node", node.name());
-      for (auto& [name, value] : *node.mutable_attr()) attrs.emplace(name, DecodeAttr(value));
+      for (auto& [name, value] : *node.mutable_attr())
+        attrs.emplace(name, DecodeAttr(value, budget));
     }
     Node& added = graph.Add(node.name(), node.op(), {}, std::move(attrs));
     added.device = node.device();

@@ -29,6 +29,11 @@ Tensor FromContent(Shape shape, DType dtype, std::string* content) {
   const uint64_t need = shape.num_elements() * SizeOf(dtype);
   Require(content->size() == need, ErrorCode::kBadFile, "tensor_content has ", content->size(),
           " bytes, ", Name(dtype), " ", shape.ToString(), " needs ", need);
+  if (dtype == DType::kBool) {
+    const bool valid =
+        std::all_of(content->begin(), content->end(), [](char c) { return c == 0 || c == 1; });
+    Require(valid, ErrorCode::kBadFile, "tensor_content holds bools other than 0 and 1");
+  }
   auto owner = std::make_shared<std::string>(std::move(*content));
   content->clear();
   if (reinterpret_cast<uintptr_t>(owner->data()) % SizeOf(dtype) != 0) {
@@ -39,16 +44,13 @@ Tensor FromContent(Shape shape, DType dtype, std::string* content) {
   return Tensor::Borrow(dtype, std::move(shape), owner->data(), owner);
 }
 
-// A "last value repeats" tensor can be far larger than its file; a small graph must not take all
-// memory.
-void CheckExpansion(const Shape& shape, DType dtype) {
-  constexpr int64_t kMostBytes = int64_t{1} << 31;
-  Require(
-      shape.num_elements() <= kMostBytes / static_cast<int64_t>(std::max<size_t>(SizeOf(dtype), 1)),
-      ErrorCode::kBadFile, "a constant of shape ", shape.ToString(), " would take more than 2 GiB");
-}
-
 }  // namespace
+
+void ExpansionBudget::Take(const Shape& shape, uint64_t bytes) {
+  Require(bytes <= left_, ErrorCode::kBadFile, "a constant of shape ", shape.ToString(),
+          " that is not in the file would take ", bytes, " bytes");
+  left_ -= bytes;
+}
 
 Shape DecodeShape(const proto::TensorShapeProto& message) {
   if (message.unknown_rank()) return Shape::UnknownRank();
@@ -66,7 +68,7 @@ void EncodeShape(const Shape& shape, proto::TensorShapeProto& message) {
   for (int64_t dim : shape.dims()) message.add_dim()->set_size(dim);
 }
 
-Tensor DecodeTensor(proto::TensorProto& message) {
+Tensor DecodeTensor(proto::TensorProto& message, ExpansionBudget& budget) {
   const auto dtype = static_cast<DType>(message.dtype());
   Shape shape = DecodeShape(message.tensor_shape());
   Require(shape.IsFullyKnown(), ErrorCode::kBadFile, "a constant has the unknown shape ",
@@ -74,7 +76,8 @@ Tensor DecodeTensor(proto::TensorProto& message) {
   if (!message.tensor_content().empty() && SizeOf(dtype) > 0) {
     return FromContent(std::move(shape), dtype, message.mutable_tensor_content());
   }
-  CheckExpansion(shape, dtype);
+  const size_t element = dtype == DType::kString ? sizeof(std::string) : SizeOf(dtype);
+  budget.Take(shape, shape.num_elements() * element);
   switch (dtype) {
     case DType::kFloat:
       return FromRepeated<float>(std::move(shape), dtype, message.float_val());
@@ -111,9 +114,6 @@ Tensor DecodeTensor(proto::TensorProto& message) {
       const int64_t count = shape.num_elements();
       Require(values.size() <= count, ErrorCode::kBadFile, "tensor of shape ", shape.ToString(),
               " holds ", values.size(), " strings");
-      constexpr int64_t kMostRepeated = 1 << 16;
-      Require(values.size() == count || count <= kMostRepeated, ErrorCode::kBadFile,
-              "a string tensor of shape ", shape.ToString(), " holds ", values.size(), " strings");
       std::vector<std::string> strings(values.begin(), values.end());
       strings.resize(count, strings.empty() ? "" : strings.back());
       return Tensor::FromStrings(std::move(shape), std::move(strings));
