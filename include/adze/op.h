@@ -81,12 +81,21 @@ class ShapeMap {
  public:
   const TensorSpec& operator[](Value value) const;  // kInvalid dtype, unknown rank if unknown
   const Tensor* constant(Value value) const;        // null if its value is not known
+  // What input `i` of the node must read instead of its constant because the batch size changed
+  // (InferShapes); null: what the graph says.
+  const Tensor* operand(const Node& node, int i) const;
 
  private:
-  friend ShapeMap InferShapes(const Graph&, const std::map<std::string, Shape>&);
+  friend class ShapeInference;
   std::unordered_map<const Node*, std::vector<TensorSpec>> specs_;
   std::unordered_map<const Node*, std::vector<Tensor>> constants_;
+  std::unordered_map<const Node*, std::pair<int, Tensor>> operands_;
 };
+// Frozen graphs often have the batch size written into the operands of Reshape and the like
+// ([1, 1001]). Where `feeds` gives another leading dimension than the placeholder has, such an
+// operand follows: its leading entry, if it was the leading dimension of what the op reads, becomes
+// the new one. `nodes`: only these, in topological order.
 ShapeMap InferShapes(const Graph& graph, const std::map<std::string, Shape>& feeds = {});
+ShapeMap InferShapes(std::span<Node* const> nodes, const std::map<std::string, Shape>& feeds);
 
 }  // namespace adze

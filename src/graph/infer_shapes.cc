@@ -16,8 +16,6 @@ bool IsSmallKnown(const std::vector<TensorSpec>& specs) {
   });
 }
 
-bool IsShapeType(DType dtype) { return dtype == DType::kInt32 || dtype == DType::kInt64; }
-
 }  // namespace
 
 std::vector<Tensor> EvaluateNode(const Node& node, std::span<const Tensor> inputs) {
@@ -54,44 +52,117 @@ const Tensor* ShapeMap::constant(Value value) const {
   return tensor ? &tensor : nullptr;
 }
 
-ShapeMap InferShapes(const Graph& graph, const std::map<std::string, Shape>& feeds) {
-  ShapeMap map;
-  std::vector<TensorSpec> inputs;
-  std::vector<const Tensor*> constants;
-  for (Node* node : graph.TopologicalOrder()) {
-    const OpDef* def = node->def();
-    if (!def) continue;
-    ErrorScope scope("node", node->name());
-    if (node->IsConst()) {
-      const Tensor& value = node->attr<Tensor>("value");
-      map.specs_[node] = {{value.dtype(), value.shape()}};
-      map.constants_[node] = {value};
-      continue;
+const Tensor* ShapeMap::operand(const Node& node, int i) const {
+  auto it = operands_.find(&node);
+  return it != operands_.end() && it->second.first == i ? &it->second.second : nullptr;
+}
+
+class ShapeInference {
+ public:
+  // `declared`: shapes without feeds, to tell what changed; may be null.
+  ShapeInference(const std::map<std::string, Shape>& feeds, const ShapeMap* declared)
+      : feeds_(feeds), declared_(declared) {}
+
+  ShapeMap Run(std::span<Node* const> nodes) {
+    for (Node* node : nodes) {
+      if (!node->def()) continue;
+      ErrorScope scope("node", node->name());
+      if (node->IsConst()) {
+        const Tensor& value = node->attr<Tensor>("value");
+        map_.specs_[node] = {{value.dtype(), value.shape()}};
+        map_.constants_[node] = {value};
+      } else {
+        Infer(*node);
+      }
     }
-    inputs.clear();
-    constants.clear();
-    for (Value input : node->inputs()) {
-      inputs.push_back(map[input]);
-      constants.push_back(map.constant(input));
+    return std::move(map_);
+  }
+
+ private:
+  void Infer(Node& node) {
+    std::vector<TensorSpec> inputs;
+    std::vector<const Tensor*> constants;
+    for (Value input : node.inputs()) {
+      inputs.push_back(map_[input]);
+      constants.push_back(map_.constant(input));
     }
-    std::vector<TensorSpec> specs = def->infer({*node, inputs, constants});
-    if (auto feed = feeds.find(node->name()); feed != feeds.end()) specs.at(0).shape = feed->second;
+    FollowBatch(node, inputs, constants);
+    const OpDef* def = node.def();
+    std::vector<TensorSpec> specs = def->infer({node, inputs, constants});
+    auto feed = feeds_.find(node.name());
+    if (feed != feeds_.end()) specs.at(0).shape = feed->second;
     const bool known =
-        !inputs.empty() && !def->has_side_effect && def->evaluate &&
+        !inputs.empty() && feed == feeds_.end() && !def->has_side_effect && def->evaluate &&
         std::all_of(constants.begin(), constants.end(), [](const Tensor* t) { return t; });
     // Shape only looks at its input's shape.
-    const bool shape_known = node->op() == "Shape" && inputs[0].shape.IsFullyKnown();
-    if (shape_known) {
+    if (node.op() == "Shape" && inputs[0].shape.IsFullyKnown()) {
       const auto& dims = inputs[0].shape.dims();
-      map.constants_[node] = {Cast(Tensor::Vector(dims), specs[0].dtype)};
-    } else if (known && !specs.empty() && IsSmallKnown(specs) && IsShapeType(specs[0].dtype)) {
+      map_.constants_[&node] = {Cast(Tensor::Vector(dims), specs[0].dtype)};
+    } else if (known && !specs.empty() && IsSmallKnown(specs)) {
       std::vector<Tensor> values;
       for (const Tensor* constant : constants) values.push_back(*constant);
-      map.constants_[node] = EvaluateNode(*node, values);
+      map_.constants_[&node] = EvaluateNode(node, values);
     }
-    map.specs_[node] = std::move(specs);
+    map_.specs_[&node] = std::move(specs);
   }
-  return map;
+
+  // Replaces the leading entry of a constant shape operand that was the batch size.
+  void FollowBatch(const Node& node, std::span<const TensorSpec> inputs,
+                   std::vector<const Tensor*>& constants) {
+    auto it = std::find_if(std::begin(kShapeOperands), std::end(kShapeOperands),
+                           [&](const ShapeOperand& op) { return op.op == node.op(); });
+    if (it == std::end(kShapeOperands) || node.num_inputs() <= std::max(it->operand, it->data)) {
+      return;
+    }
+    const Shape& data = inputs[it->data].shape;
+    const Tensor* operand = constants[it->operand];
+    if (!declared_ || !operand || operand->num_elements() == 0 || data.rank() == 0) return;
+    // An operand that was computed from shapes has followed already.
+    if (!node.input(it->operand).node->IsConst()) return;
+    const Shape& before = (*declared_)[node.input(it->data)].shape;
+    std::vector<int64_t> dims = ToInt64s(*operand);
+    if (before.rank() == 0 || before[0] == data[0] || data[0] < 0) return;
+    // A batch size that was not written down where the data enters but is 1 here.
+    const int64_t old_batch = before[0] < 0 ? 1 : before[0];
+    if (dims[0] != old_batch || (before[0] < 0 && !Misfits(dims, data))) return;
+    dims[0] = data[0];
+    auto& slot =
+        map_.operands_[&node] = {it->operand, Cast(Tensor::Vector(dims), operand->dtype())};
+    constants[it->operand] = &slot.second;
+  }
+
+  static bool Misfits(const std::vector<int64_t>& dims, const Shape& data) {
+    int64_t product = 1;
+    for (int64_t dim : dims) product *= dim;
+    return product > 0 && data.IsFullyKnown() && product != data.num_elements();
+  }
+
+  // Ops whose operand is a shape that leads with the batch size of `data`.
+  struct ShapeOperand {
+    std::string_view op;
+    int operand;
+    int data;
+  };
+  static constexpr ShapeOperand kShapeOperands[] = {
+      {"Reshape", 1, 0}, {"Conv2DBackpropInput", 0, 2}, {"Slice", 2, 0}};
+
+  const std::map<std::string, Shape>& feeds_;
+  const ShapeMap* declared_;
+  ShapeMap map_;
+};
+
+ShapeMap InferShapes(std::span<Node* const> nodes, const std::map<std::string, Shape>& feeds) {
+  ShapeMap declared = ShapeInference({}, nullptr).Run(nodes);
+  const bool changed = std::any_of(nodes.begin(), nodes.end(), [&](Node* node) {
+    auto feed = feeds.find(node->name());
+    return feed != feeds.end() && declared[node->output()].shape != feed->second;
+  });
+  if (!changed) return declared;
+  return ShapeInference(feeds, &declared).Run(nodes);
+}
+
+ShapeMap InferShapes(const Graph& graph, const std::map<std::string, Shape>& feeds) {
+  return InferShapes(graph.TopologicalOrder(), feeds);
 }
 
 }  // namespace adze
