@@ -1,0 +1,83 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adze/calibrate.h"
+#include "adze/config.h"
+#include "adze/dataset.h"
+#include "adze/graph.h"
+#include "adze/record.h"
+
+namespace adze {
+
+// The façade that the command line and C++ users share: whole jobs, from files to files.
+
+struct ModelSource {
+  std::filesystem::path path;                      // a frozen GraphDef, .pb or .pbtxt
+  std::vector<std::string> outputs = {};           // tensor names; empty: nodes that nobody reads
+  std::map<std::string, Shape> input_shapes = {};  // overrides a placeholder's shape
+};
+// The graph as it is in the file, outputs set, everything they do not need removed.
+Graph LoadModel(const ModelSource& source);
+// Folds and fuses what quantization wants folded (adze/pass.h). Returns warnings.
+std::vector<std::string> PrepareModel(Graph& graph, const Config& config = {});
+// The inputs that the outputs depend on.
+std::vector<InputSpec> ModelInputs(const Graph& graph, const ModelSource& source);
+
+// Data for calibration or evaluation: either a folder of images or one array file per input.
+struct DataSource {
+  std::filesystem::path images = {};
+  std::map<std::string, std::filesystem::path> arrays = {};  // input name (may be "") to file
+  std::filesystem::path labels = {};
+  Preprocess preprocess = {};
+  int64_t limit = 0;  // at most so many samples; 0: all
+};
+std::unique_ptr<Dataset> OpenData(const DataSource& source, const std::vector<InputSpec>& inputs);
+
+struct Plan {
+  std::vector<LayerInfo> quantizable;  // the layers a config may name
+  std::vector<PlannedLayer> layers;    // nodes of the prepared graph
+  Config config;
+};
+// How layers are chosen and treated.
+struct PlanOptions {
+  std::filesystem::path config = {};  // AMCT's JSON or simplified .cfg; may be empty
+  std::vector<std::string> skip_layers = {};
+  std::string calibrator = {};  // overrides the config's activation algorithm
+  bool symmetric = false;       // overrides the config's `asymmetric`
+};
+Plan MakePlan(const Graph& prepared, const PlanOptions& options);
+
+struct QuantizeOptions {
+  ModelSource model;
+  DataSource data;
+  PlanOptions plan = {};
+  std::filesystem::path output_prefix;
+  int64_t batch_size = 1;
+  int64_t batch_num = 0;        // 0: all the data, at most 256 samples
+  int num_threads = 0;          // 0: all cores
+  int64_t compare_samples = 4;  // for the comparison of layers; 0: none
+  std::function<void(int64_t, int64_t)> progress = {};
+};
+struct LayerSummary {
+  LayerRecord record;
+  std::optional<double> cosine, sqnr_db;  // simulated against float, of the layer's output
+};
+struct QuantizeResult {
+  std::vector<LayerSummary> layers;
+  std::vector<std::filesystem::path> files;
+  std::vector<std::string> warnings;
+  int64_t samples = 0;
+  double calibration_seconds = 0;
+};
+// Writes PREFIX_quantized.pb, PREFIX_fake_quant.pb, PREFIX_quant.json, PREFIX_record.txt and
+// PREFIX_config.json: all of them, or on any error none.
+QuantizeResult Quantize(const QuantizeOptions& options);
+
+}  // namespace adze

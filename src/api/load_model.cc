@@ -1,0 +1,99 @@
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "adze/api.h"
+#include "adze/graph_def.h"
+#include "adze/op.h"
+#include "adze/pass.h"
+#include "adze/registry.h"
+
+namespace adze {
+namespace {
+
+void CheckIsGraphFile(const std::filesystem::path& path) {
+  ErrorScope scope("file", path.string());
+  Require(!std::filesystem::is_directory(path), ErrorCode::kUnsupported,
+          "is a directory; give a frozen graph (model.pb)");
+  const std::string extension = path.extension().string();
+  Require(extension != ".h5" && extension != ".keras", ErrorCode::kUnsupported,
+          "is a Keras file; freeze it in TensorFlow to a GraphDef (model.pb) first");
+}
+
+}  // namespace
+
+Graph LoadModel(const ModelSource& source) {
+  CheckIsGraphFile(source.path);
+  Graph graph = ReadGraphDef(source.path, Builtin<OpRegistry>());
+  ErrorScope scope("file", source.path.string());
+  graph.SetOutputs(source.outputs);
+  Require(!graph.outputs().empty(), ErrorCode::kInvalidArgument,
+          "no output found; name it with --outputs");
+  for (const auto& [name, shape] : source.input_shapes) {
+    Node* node = graph.FindValue(name).node;
+    Require(node->op() == "Placeholder" || node->op() == "PlaceholderWithDefault",
+            ErrorCode::kInvalidArgument, "'", name, "' is not an input of the graph but a ",
+            node->op());
+    node->SetAttr("shape", shape);
+  }
+  graph.Prune();
+  return graph;
+}
+
+std::vector<std::string> PrepareModel(Graph& graph, const Config& config) {
+  if (!config.do_fusion) {
+    // Everything that is not fusion still has to happen: layers keep their batch norms by name.
+    PassOptions options{config.skip_fusion_layers};
+    for (const Node* node : graph.nodes()) {
+      if (node->def() && node->def()->quant) options.skip_fusion_layers.push_back(node->name());
+    }
+    return RunPasses(graph, PreparePipeline(), options);
+  }
+  return RunPasses(graph, PreparePipeline(), {config.skip_fusion_layers});
+}
+
+std::vector<InputSpec> ModelInputs(const Graph& graph, const ModelSource& source) {
+  std::vector<InputSpec> inputs;
+  for (Node* node : graph.Placeholders()) {
+    if (graph.Uses(*node).empty() || node->op() == "PlaceholderWithDefault") continue;
+    ErrorScope scope("input", node->name());
+    inputs.push_back({node->name(), node->attr<DType>("dtype"),
+                      node->attr<Shape>("shape", Shape::UnknownRank())});
+  }
+  ErrorScope scope("file", source.path.string());
+  Require(!inputs.empty(), ErrorCode::kBadFile, "the graph has no input (Placeholder)");
+  return inputs;
+}
+
+std::unique_ptr<Dataset> OpenData(const DataSource& source, const std::vector<InputSpec>& inputs) {
+  if (!source.images.empty()) {
+    Require(source.arrays.empty(), ErrorCode::kInvalidArgument,
+            "give either --images or --data, not both");
+    Require(inputs.size() == 1, ErrorCode::kInvalidArgument, "the model has ", inputs.size(),
+            " inputs, --images feeds one; give --data NAME=FILE for each");
+    return OpenImageFolder({source.images, source.labels, source.preprocess, source.limit},
+                           inputs[0]);
+  }
+  std::map<std::string, std::filesystem::path> files;
+  for (const auto& [name, file] : source.arrays) {
+    const std::string plain = name.ends_with(":0") ? name.substr(0, name.size() - 2) : name;
+    if (plain.empty() && inputs.size() == 1) {
+      files[inputs[0].name] = file;
+      continue;
+    }
+    const bool known = std::any_of(inputs.begin(), inputs.end(),
+                                   [&](const InputSpec& input) { return input.name == plain; });
+    std::string names;
+    for (const InputSpec& input : inputs) names += (names.empty() ? "'" : ", '") + input.name + "'";
+    Require(known, ErrorCode::kInvalidArgument, "the model has no input '", plain,
+            "'; its inputs are ", names);
+    files[plain] = file;
+  }
+  for (const InputSpec& input : inputs) {
+    Require(files.contains(input.name), ErrorCode::kInvalidArgument, "no data for input '",
+            input.name, "'; give --images DIR or --data ", input.name, "=FILE");
+  }
+  return OpenArrays({files, source.labels, source.preprocess, source.limit}, inputs);
+}
+
+}  // namespace adze

@@ -1,0 +1,134 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "adze/api.h"
+#include "adze/progress.h"
+#include "cli/command.h"
+#include "cli/support/options.h"
+#include "cli/support/table.h"
+
+namespace adze {
+namespace {
+
+struct Flags {
+  ModelFlags model;
+  DataFlags data;
+  PlanFlags plan;
+  std::string output;
+  int64_t batch_size = 1, batch_num = 0;
+  int threads = 0;
+  bool json = false;
+};
+
+std::string ToCell(const std::optional<double>& value, const char* format) {
+  return value ? fmt::format(fmt::runtime(format), *value) : "";
+}
+
+void PrintTable(const QuantizeResult& result) {
+  std::vector<std::vector<std::string>> rows;
+  for (const LayerSummary& layer : result.layers) {
+    const LayerRecord& record = layer.record;
+    if (!record.activation) {
+      rows.push_back({record.name, record.op, "", "", "", "", "float: " + record.skip_reason});
+      continue;
+    }
+    const int32_t zero_point = record.activation->zero_point[0];
+    rows.push_back({record.name, record.op, fmt::format("{:.6g}", record.activation->scale[0]),
+                    std::to_string(zero_point), ToCell(layer.cosine, "{:.5f}"),
+                    ToCell(layer.sqnr_db, "{:.1f}"), ""});
+  }
+  fmt::print("{}", FormatTable({"layer", "op", "scale", "offset", "cosine", "SQNR dB", "note"},
+                               rows, {0, 1, 6}));
+}
+
+nlohmann::ordered_json ToJson(const QuantizeResult& result) {
+  nlohmann::ordered_json json;
+  json["samples"] = result.samples;
+  json["calibration_seconds"] = result.calibration_seconds;
+  json["layers"] = nlohmann::ordered_json::array();
+  for (const LayerSummary& layer : result.layers) {
+    nlohmann::ordered_json entry = {{"name", layer.record.name}, {"op", layer.record.op}};
+    entry["quantized"] = layer.record.activation.has_value();
+    if (layer.record.activation) {
+      const int32_t offset = layer.record.activation->zero_point[0];
+      entry["scale"] = layer.record.activation->scale[0];
+      entry["offset"] = offset;
+      if (layer.record.activation->spec.num_bits == 8) entry["offset_uint8"] = -offset - 128;
+    } else {
+      entry["reason"] = layer.record.skip_reason;
+    }
+    if (layer.cosine) entry["cosine"] = *layer.cosine;
+    if (layer.sqnr_db) entry["sqnr_db"] = *layer.sqnr_db;
+    json["layers"].push_back(std::move(entry));
+  }
+  json["files"] = nlohmann::ordered_json::array();
+  for (const auto& file : result.files) json["files"].push_back(file.string());
+  json["warnings"] = result.warnings;
+  return json;
+}
+
+void Run(const Flags& flags, bool quiet) {
+  QuantizeOptions options{.model = ToModelSource(flags.model),
+                          .data = ToDataSource(flags.data),
+                          .plan = ToPlanOptions(flags.plan),
+                          .output_prefix = flags.output,
+                          .batch_size = flags.batch_size,
+                          .batch_num = flags.batch_num,
+                          .num_threads = flags.threads};
+  Require(!options.data.images.empty() || !options.data.arrays.empty(), ErrorCode::kInvalidArgument,
+          "calibration needs data; give --images DIR or --data NAME=FILE");
+  if (flags.data.preprocess.empty() && flags.data.mean.empty() && !quiet && !flags.json) {
+    fmt::print(stderr, "pixels are fed as x / 127.5 - 1; choose otherwise with --preprocess\n");
+  }
+  Progress progress("calibrate", quiet || flags.json);
+  options.progress = [&](int64_t done, int64_t total) { progress.Update(done, total); };
+  const QuantizeResult result = Quantize(options);
+  if (flags.json) {
+    fmt::print("{}\n", ToJson(result).dump(2));
+    return;
+  }
+  PrintTable(result);
+  fmt::print("\ncalibrated on {} samples in {:.1f} s, wrote\n", result.samples,
+             result.calibration_seconds);
+  for (const auto& file : result.files) fmt::print("  {}\n", file.string());
+}
+
+}  // namespace
+
+void register_quantize(CommandRegistry& commands) {
+  commands.Add(
+      {.name = "quantize",
+       .summary = "Quantize a model by calibration on some data",
+       .examples =
+           "  adze quantize model.pb --images calibration/ --preprocess tf --output out/model\n"
+           "  adze quantize model.pb --data input=x.npy --batch-size 8 --output out/model\n"
+           "  adze quantize model.pb --images calibration/ --config quant.cfg \\\n"
+           "      --skip-layer conv1/Conv2D --output out/model --json",
+       .declare = [](CLI::App& app) {
+         auto flags = std::make_shared<Flags>();
+         AddModelFlags(app, flags->model);
+         AddDataFlags(app, flags->data);
+         AddPlanFlags(app, flags->plan);
+         app.add_option("--output", flags->output,
+                        "Prefix of the files to write: PREFIX_quantized.pb and so on")
+             ->required()
+             ->type_name("PREFIX");
+         app.add_option("--batch-size", flags->batch_size, "Samples at a time")
+             ->check(CLI::PositiveNumber)
+             ->type_name("N")
+             ->capture_default_str();
+         app.add_option("--batch-num", flags->batch_num,
+                        "Batches to calibrate on (default: all the data, at most 256 samples)")
+             ->check(CLI::PositiveNumber)
+             ->type_name("N");
+         app.add_option("--threads", flags->threads, "Threads (default: all cores)")
+             ->type_name("N");
+         app.add_flag("--json", flags->json, "Print JSON");
+         app.callback([flags, &app] { Run(*flags, IsQuiet(app)); });
+       }});
+}
+
+}  // namespace adze

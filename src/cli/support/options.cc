@@ -1,0 +1,121 @@
+#include "cli/support/options.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+
+namespace adze {
+namespace {
+
+std::pair<std::string, Shape> ParseInputShape(const std::string& text) {
+  // The last ':' separates, so that "input:0:1,224,224,3" is the input "input:0".
+  const size_t colon = text.rfind(':');
+  const std::string name = text.substr(0, colon == std::string::npos ? 0 : colon);
+  std::vector<int64_t> dims;
+  bool ok = !name.empty();
+  if (ok) {
+    const char* at = text.data() + colon + 1;
+    const char* end = text.data() + text.size();
+    while (ok && at <= end) {
+      int64_t dim = 0;
+      const auto [next, error] = std::from_chars(at, end, dim);
+      ok = error == std::errc() && (dim > 0 || dim == -1) && (next == end || *next == ',');
+      dims.push_back(dim);
+      at = next + 1;
+    }
+  }
+  Require(ok && !dims.empty(), ErrorCode::kInvalidArgument, "--input-shape '", text,
+          "' is not of the form NAME:N,H,W,C");
+  return {name, Shape(dims)};
+}
+
+}  // namespace
+
+void AddModelFlags(CLI::App& app, ModelFlags& flags) {
+  app.add_option("model", flags.path, "Frozen TensorFlow graph (.pb or .pbtxt)")
+      ->required()
+      ->type_name("MODEL");
+  app.add_option("--outputs", flags.outputs,
+                 "Output tensors, e.g. prob or prob:0 (default: nodes that nobody reads)")
+      ->delimiter(',')
+      ->type_name("NAME,...");
+  app.add_option("--input-shape", flags.input_shapes,
+                 "Shape of an input whose placeholder leaves it open")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->type_name("NAME:N,H,W,C");
+}
+
+ModelSource ToModelSource(const ModelFlags& flags) {
+  ModelSource source{flags.path, flags.outputs};
+  for (const std::string& text : flags.input_shapes) {
+    source.input_shapes.insert(ParseInputShape(text));
+  }
+  return source;
+}
+
+void AddDataFlags(CLI::App& app, DataFlags& flags) {
+  app.add_option("--images", flags.images, "Folder of JPEG and PNG files")->type_name("DIR");
+  app.add_option("--data", flags.arrays,
+                 "Data of an input: an .npy file, an idx file or a folder of AMCT .bin files")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->type_name("[NAME=]FILE");
+  app.add_option(
+         "--preprocess", flags.preprocess,
+         "tf: x/127.5-1 (default); caffe: BGR minus the ImageNet mean; torch: ImageNet mean "
+         "and std; unit: x/255; raw: 0..255")
+      ->type_name("NAME");
+  app.add_option("--mean", flags.mean, "Subtracted per channel, instead of the preset's")
+      ->delimiter(',')
+      ->type_name("A,B,C");
+  app.add_option("--std", flags.std, "Divided by per channel, instead of the preset's")
+      ->delimiter(',')
+      ->type_name("A,B,C");
+  app.add_flag("--bgr", flags.bgr, "Feed channels in the order blue, green, red");
+  app.add_option("--resize", flags.resize, "squash: the whole image; crop: the centre 87.5 %")
+      ->check(CLI::IsMember({"squash", "crop"}))
+      ->type_name("HOW")
+      ->capture_default_str();
+  app.add_option("--limit", flags.limit, "Use at most so many samples")->type_name("N");
+}
+
+DataSource ToDataSource(const DataFlags& flags) {
+  DataSource source{.images = flags.images, .labels = flags.labels, .limit = flags.limit};
+  for (const std::string& text : flags.arrays) {
+    const auto [name, file] = SplitAssignment(text);
+    Require(source.arrays.emplace(name, file).second, ErrorCode::kInvalidArgument, "--data gives '",
+            name, "' twice");
+  }
+  source.preprocess = PreprocessByName(flags.preprocess.empty() ? "tf" : flags.preprocess);
+  if (!flags.mean.empty()) source.preprocess.mean = flags.mean;
+  if (!flags.std.empty()) source.preprocess.std = flags.std;
+  if (flags.bgr) source.preprocess.bgr = true;
+  source.preprocess.resize = flags.resize;
+  return source;
+}
+
+void AddPlanFlags(CLI::App& app, PlanFlags& flags) {
+  app.add_option("--config", flags.config, "AMCT JSON config or simplified .cfg")
+      ->type_name("FILE");
+  app.add_option("--skip-layer", flags.skip_layers, "Leave this layer in float (may be repeated)")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->type_name("LAYER");
+  app.add_option("--calibrator", flags.calibrator, "How activation ranges are found (default ifmr)")
+      ->type_name("NAME");
+  app.add_flag("--symmetric", flags.symmetric, "Activations with zero point 0");
+}
+
+PlanOptions ToPlanOptions(const PlanFlags& flags) {
+  return {flags.config, flags.skip_layers, flags.calibrator, flags.symmetric};
+}
+
+std::pair<std::string, std::string> SplitAssignment(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos) return {"", text};
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+bool IsQuiet(const CLI::App& verb) { return verb.get_parent()->count("--quiet") > 0; }
+
+}  // namespace adze

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "adze/api.h"
+
+namespace CLI {
+class App;
+}
+
+namespace adze {
+
+// Options that several verbs share, as they are typed; the functions below turn them into what the
+// façade takes.
+struct ModelFlags {
+  std::string path;
+  std::vector<std::string> outputs;
+  std::vector<std::string> input_shapes;  // "name:n,h,w,c"
+};
+void AddModelFlags(CLI::App& app, ModelFlags& flags);
+ModelSource ToModelSource(const ModelFlags& flags);
+
+struct DataFlags {
+  std::string images;
+  std::vector<std::string> arrays;  // "name=file" or "file"
+  std::string labels;
+  std::string preprocess;
+  std::vector<float> mean, std;
+  bool bgr = false;
+  std::string resize = "squash";
+  int64_t limit = 0;
+};
+void AddDataFlags(CLI::App& app, DataFlags& flags);
+DataSource ToDataSource(const DataFlags& flags);
+
+struct PlanFlags {
+  std::string config;
+  std::vector<std::string> skip_layers;
+  std::string calibrator;
+  bool symmetric = false;
+};
+void AddPlanFlags(CLI::App& app, PlanFlags& flags);
+PlanOptions ToPlanOptions(const PlanFlags& flags);
+
+// "name=file" split at the first '='; without one the name is "".
+std::pair<std::string, std::string> SplitAssignment(const std::string& text);
+// Whether -q was given.
+bool IsQuiet(const CLI::App& verb);
+
+}  // namespace adze

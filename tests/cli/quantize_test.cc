@@ -1,0 +1,117 @@
+// The main job from end to end, through the program.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "adze/dataset.h"
+#include "cli/program.h"
+#include "shared_folder.h"
+
+namespace adze {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+constexpr const char* kFashionData = "/usr/share/datasets/fashion-mnist/";
+
+class Quantize : public testing::Test {
+ protected:
+  Quantize() : folder_(TestFolder()) {
+    WriteFileAtomically(folder_ / "model.pbtxt", kTinyModel);
+    Tensor samples(DType::kFloat, {6, 8, 8, 3});
+    for (int64_t i = 0; i < samples.num_elements(); ++i) {
+      samples.mutable_data<float>()[i] = std::sin(0.7f * static_cast<float>(i));
+    }
+    WriteNpy(samples, folder_ / "x.npy");
+  }
+  std::string Run(const std::string& arguments) {
+    const ProgramResult result = RunAdze(arguments, folder_);
+    EXPECT_EQ(result.exit_code, 0) << arguments << "\n" << result.err;
+    return result.out;
+  }
+  std::filesystem::path folder_;
+};
+
+TEST_F(Quantize, WritesFiveFilesThatWork) {
+  const json summary = json::parse(Run("quantize model.pbtxt --data x.npy --output out --json"));
+  EXPECT_EQ(summary["samples"], 6);
+  ASSERT_EQ(summary["layers"].size(), 3u);
+  for (const json& layer : summary["layers"]) {
+    EXPECT_TRUE(layer["quantized"]) << layer;
+    EXPECT_GT(layer["cosine"], 0.99) << layer;
+    EXPECT_EQ(layer["offset_uint8"].get<int>(), -layer["offset"].get<int>() - 128);
+  }
+  for (const char* graph : {"model.pbtxt", "out_fake_quant.pb", "out_quantized.pb"}) {
+    Run(std::string("run ") + graph + " --input x.npy --output prob=" + graph + ".npy");
+  }
+  const std::vector<float> real = ToFloats(ReadNpy(folder_ / "model.pbtxt.npy"));
+  const std::vector<float> simulated = ToFloats(ReadNpy(folder_ / "out_fake_quant.pb.npy"));
+  const std::vector<float> deployed = ToFloats(ReadNpy(folder_ / "out_quantized.pb.npy"));
+  ASSERT_EQ(real.size(), 18u);
+  for (size_t i = 0; i < real.size(); ++i) {
+    EXPECT_NEAR(simulated[i], real[i], 0.02);
+    EXPECT_NEAR(simulated[i], deployed[i], 1e-5);
+  }
+}
+
+TEST_F(Quantize, WrittenConfigGivesTheSameRecord) {
+  Run("quantize model.pbtxt --data x.npy --output a --skip-layer fc/MatMul --symmetric");
+  Run("quantize model.pbtxt --data x.npy --output b --config a_config.json");
+  EXPECT_EQ(ReadFile(folder_ / "a_record.txt"), ReadFile(folder_ / "b_record.txt"));
+  EXPECT_EQ(ReadFile(folder_ / "a_config.json"), ReadFile(folder_ / "b_config.json"));
+  EXPECT_THAT(ReadFile(folder_ / "a_record.txt"), Not(HasSubstr("fc/MatMul")));
+}
+
+TEST_F(Quantize, SameBytesForAnyBatchSizeAndThreads) {
+  Run("quantize model.pbtxt --data x.npy --output a --batch-size 1 --threads 1");
+  Run("quantize model.pbtxt --data x.npy --output b --batch-size 3 --threads 2");
+  Run("quantize model.pbtxt --data x.npy --output c --batch-size 6 --threads 1");
+  EXPECT_EQ(ReadFile(folder_ / "a_record.txt"), ReadFile(folder_ / "b_record.txt"));
+  EXPECT_EQ(ReadFile(folder_ / "a_record.txt"), ReadFile(folder_ / "c_record.txt"));
+  EXPECT_EQ(ReadFile(folder_ / "a_quantized.pb"), ReadFile(folder_ / "b_quantized.pb"));
+}
+
+TEST_F(Quantize, PlanAndInfoNameTheReason) {
+  const std::string plan = Run("plan model.pbtxt --skip-layer conv/Conv2D");
+  EXPECT_THAT(plan, HasSubstr("conv/Conv2D"));
+  EXPECT_THAT(plan, HasSubstr("float: "));
+  const json info = json::parse(Run("info model.pbtxt --json"));
+  EXPECT_EQ(info["inputs"][0]["name"], "x");
+  EXPECT_EQ(info["outputs"][0]["name"], "prob");
+  EXPECT_EQ(info["layers"].size(), 3u);
+}
+
+TEST_F(Quantize, ConvertLosesNothing) {
+  Run("convert model.pbtxt a.pb");
+  Run("convert a.pb b.pbtxt");
+  Run("convert b.pbtxt c.pb");
+  EXPECT_EQ(ReadFile(folder_ / "a.pb"), ReadFile(folder_ / "c.pb"));
+}
+
+TEST_F(Quantize, FashionExampleKeepsItsAccuracy) {
+  const std::string data(kFashionData);
+  if (!std::filesystem::exists(data)) GTEST_SKIP() << "package dataset-fashion-mnist is absent";
+  const std::string model = ADZE_SOURCE_DIR "/examples/fashion_mnist/fashion_mnist.pb";
+  Run("quantize " + model + " --data " + data + "train-images-idx3-ubyte.gz --limit 256" +
+      " --preprocess unit --batch-size 8 --output out");
+  auto evaluate = [&](const std::string& graph) {
+    return json::parse(Run("evaluate " + graph + " --data " + data +
+                           "t10k-images-idx3-ubyte.gz --labels " + data +
+                           "t10k-labels-idx1-ubyte.gz --preprocess unit --limit 2000 --json" +
+                           " --batch-size 50 --reference " + model));
+  };
+  const json real = evaluate(model), simulated = evaluate("out_fake_quant.pb"),
+             deployed = evaluate("out_quantized.pb");
+  EXPECT_EQ(real["agreement"], 1.0);
+  EXPECT_EQ(real["images"], 2000);
+  EXPECT_GT(real["top1"], 0.89);
+  EXPECT_NEAR(simulated["top1"], real["top1"].get<double>(), 0.01);
+  EXPECT_GT(simulated["agreement"], 0.97);
+  EXPECT_GT(simulated["sqnr_db"], 20);
+  EXPECT_NEAR(deployed["top1"], simulated["top1"].get<double>(), 0.001);
+}
+
+}  // namespace
+}  // namespace adze
