@@ -8,17 +8,29 @@
 
 namespace adze {
 
-// Copies of a prepared graph with the record's factors applied. Outputs keep their names: where a
-// rewrite replaced the node behind an output, an Identity of the old name stands there.
+// Whether a record's factors can be applied to a prepared graph (reference section 7.4). Throws,
+// naming the layer: kNotFound if the graph has no such node; kInvalidArgument if the op cannot be
+// quantized, its weight is not constant, factors are missing, superfluous, out of range, or as many
+// as neither one nor the output channels.
+void CheckRecord(const Graph& prepared, const Record& record);
+
+// Copies of a prepared graph with the record's factors applied (CheckRecord holds). Outputs keep
+// their names: where a rewrite replaced the node behind an output, an Identity of the old name
+// stands there, and a node that had the name gets "/quantized" appended. New nodes of a layer are
+// named within its scope: its name without the last part, or, if it has only one, the name itself.
+// In both graphs the bias is quantized only where a BiasAdd is the layer's one reader; any other
+// addition stays in float behind the layer.
 
 // Standard TensorFlow ops only (Mul, Round, Add, Minimum, Maximum, Sub, Mul before each layer, the
-// weights replaced by int8 * scale, biases by int32 * scale): stock TensorFlow runs it.
+// weights replaced by int8 * scale, biases by int32 * scale): stock TensorFlow runs it. Layers that
+// read one value with equal factors share the ops.
 Graph BuildFakeQuantGraph(const Graph& prepared, const Record& record);
 
 // AscendQuant, AscendWeightQuant, AscendDequant as AMCT writes them (reference sections 8 and 11).
 Graph BuildQuantizedGraph(const Graph& prepared, const Record& record);
 
-// PREFIX_quant.json: nodes of the quantized graph and the nodes of the original they stand for.
+// PREFIX_quant.json: which node of the quantized graph stands for which node of the original
+// (docs/formats.md).
 std::string QuantJson(const Graph& quantized, const Record& record);
 
 }  // namespace adze

@@ -1,71 +1,67 @@
-#include <tuple>
-
 #include "adze/export.h"
-#include "export/layer_view.h"
+#include "export/name_scopes.h"
+#include "export/output_names.h"
+#include "export/quantized_layer.h"
+#include "export/shared_quantizers.h"
 
 namespace adze {
 namespace {
 
-// x -> Mul(1/scale) -> Round -> Add(offset) -> Minimum -> Maximum -> Sub(offset) -> Mul(scale): the
-// order of AMCT's simulation graph (reference section 2), in ops that stock TensorFlow has.
-Value AddFakeQuant(Graph& graph, const std::string& scope, Value x, const QuantParams& params) {
-  const float scale = params.scale[0];
-  const auto offset = static_cast<float>(params.zero_point[0]);
-  const int bits = params.spec.num_bits;
-  const AttrMap attrs = {{"T", DType::kFloat}};
-  Value value = x;
-  auto apply = [&](const char* name, const char* op, std::optional<float> operand) {
-    const std::string full = graph.UniqueName(scope + "/act_quant/" + name);
+// x -> Mul(1 / scale) -> Round -> Add(offset) -> Minimum(127) -> Maximum(-128) -> Sub(offset) ->
+// Mul(scale). TensorFlow's Round rounds half to even.
+Value AddActivationChain(Graph& graph, const QuantizedLayer& layer, const std::string& scope) {
+  Value value = layer.data();
+  auto add = [&](const char* name, const char* op, std::optional<float> operand) {
     std::vector<Value> inputs = {value};
     if (operand) {
-      inputs.push_back(graph.AddConst(full + "/y", Tensor::Scalar(*operand)).output());
+      const std::string constant = scope + "/" + name + "/y";
+      inputs.push_back(graph.AddConst(constant, Tensor::Scalar(*operand)).output());
     }
-    value = graph.Add(full, op, std::move(inputs), attrs).output();
+    value = graph.Add(scope + "/" + name, op, inputs, {{"T", DType::kFloat}}).output();
   };
-  apply("divide", "Mul", 1.0f / scale);
-  apply("round", "Round", std::nullopt);
-  apply("offset", "Add", offset);
-  apply("clip_max", "Minimum", static_cast<float>(QuantMax(bits)));
-  apply("clip_min", "Maximum", static_cast<float>(QuantMin(bits)));
-  apply("centre", "Sub", offset);
-  apply("dequantize", "Mul", scale);
+  const auto offset = static_cast<float>(layer.zero_point);
+  add("Mul", "Mul", 1.0f / layer.scale);
+  add("Round", "Round", std::nullopt);
+  add("Add", "Add", offset);
+  add("Minimum", "Minimum", static_cast<float>(QuantMax(layer.num_bits)));
+  add("Maximum", "Maximum", static_cast<float>(QuantMin(layer.num_bits)));
+  add("Sub", "Sub", offset);
+  add("Mul_1", "Mul", layer.scale);
   return value;
 }
 
-void ReplaceBias(Graph& graph, const LayerView& view) {
-  const std::vector<int32_t> steps = view.QuantizedBias();
-  const std::vector<float> scale_w = view.scale_w();
-  std::vector<float> bias;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    const float scale = scale_w[scale_w.size() == 1 ? 0 : i] * view.scale_d();
-    bias.push_back(static_cast<float>(steps[i]) * scale);
+Tensor DequantizedBias(const QuantizedLayer& layer) {
+  std::vector<float> bias(layer.bias.size());
+  for (size_t i = 0; i < bias.size(); ++i) {
+    bias[i] = static_cast<float>(layer.bias[i]) * layer.deq_scale_of(i);
   }
-  Node& constant = graph.AddConst(view.scope() + "/bias_quant/dequantized", Tensor::Vector(bias));
-  graph.SetInput(*view.bias_add, 1, constant.output());
+  return Tensor::Vector(bias);
 }
 
 }  // namespace
 
 Graph BuildFakeQuantGraph(const Graph& prepared, const Record& record) {
   Graph graph = prepared.Clone();
-  // Layers that read one tensor with the same factors share a chain.
-  std::map<std::tuple<const Node*, int, float, int32_t, int>, Value> chains;
-  for (const LayerView& view : QuantizedLayers(graph, record)) {
-    ErrorScope scope("layer", view.layer.name());
-    const Value data = view.data();
-    Value& chain = chains[{data.node, data.index, view.scale_d(), view.zero_point(),
-                           view.record.activation->spec.num_bits}];
-    if (!chain.node) chain = AddFakeQuant(graph, view.scope(), data, *view.record.activation);
-    graph.SetInput(view.layer, view.traits.data_input, chain);
-    if (const std::optional<QuantizedWeight> weight = view.QuantizedWeights()) {
-      Node& constant = graph.AddConst(view.scope() + "/weight_quant/dequantized",
-                                      DequantizeWeight(*weight, view.traits.channel_axes));
-      graph.SetInput(view.layer, *view.traits.weight_input, constant.output());
+  NameScopes names(graph);
+  SharedQuantizers quantizers;
+  for (const QuantizedLayer& layer : QuantizedLayers(graph, record)) {
+    const Value data = quantizers.Get(layer, [&] {
+      return AddActivationChain(graph, layer, names.Take(layer.scope + "/act_quant"));
+    });
+    graph.SetInput(*layer.node, layer.traits->data_input, data);
+    if (layer.weight) {
+      const std::string scope = names.Take(layer.scope + "/weight_quant");
+      Node& weight = graph.AddConst(scope + "/weight",
+                                    DequantizeWeight(*layer.weight, layer.traits->channel_axes));
+      ReplaceConstInput(graph, *layer.node, *layer.traits->weight_input, weight.output());
     }
-    if (view.bias_add) ReplaceBias(graph, view);
+    if (layer.bias_add) {
+      const std::string scope = names.Take(layer.scope + "/bias_quant");
+      Node& bias = graph.AddConst(scope + "/bias", DequantizedBias(layer));
+      ReplaceConstInput(graph, *layer.bias_add, 1, bias.output());
+    }
   }
-  RestoreOutputNames(graph);
-  graph.Prune();
+  KeepOutputNames(graph);
   return graph;
 }
 

@@ -1,43 +1,57 @@
 #include <nlohmann/json.hpp>
 
 #include "adze/export.h"
+#include "adze/op.h"
+#include "export/output_names.h"
 
 namespace adze {
 namespace {
 
-std::string ScopeOf(const std::string& name) {
-  const size_t slash = name.rfind('/');
-  return slash == std::string::npos ? name : name.substr(0, slash);
+// The AscendDequant behind a layer, over its BiasAdd if it has one; null if it is left in float.
+Node* DequantBehind(const Graph& graph, const Node& layer) {
+  for (const Use& use : graph.Uses(layer)) {
+    if (use.user->op() == "AscendDequant") return use.user;
+    if (use.user->op() != "BiasAdd") continue;
+    for (const Use& next : graph.Uses(*use.user)) {
+      if (next.user->op() == "AscendDequant") return next.user;
+    }
+  }
+  return nullptr;
 }
 
-bool IsInserted(const Node& node) { return node.op().starts_with("Ascend"); }
+// The node of a layer, which may have made way for an output of its name.
+Node* LayerNode(const Graph& graph, const std::string& name) {
+  Node* node = graph.Find(name);
+  if (!node || (node->def() && node->def()->quant)) return node;
+  return graph.Find(name + "/quantized");
+}
 
 }  // namespace
 
 std::string QuantJson(const Graph& quantized, const Record& record) {
-  nlohmann::ordered_json json;
-  json["version"] = 1;
-  json["layers"] = nlohmann::ordered_json::array();
+  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
   for (const LayerRecord& layer : record.layers) {
-    const Node* node = quantized.Find(layer.name);
-    if (!node || !layer.activation) continue;
+    Node* node = LayerNode(quantized, layer.name);
+    const Node* dequant = node ? DequantBehind(quantized, *node) : nullptr;
+    if (!dequant) continue;
+    const QuantTraits& traits = *node->def()->quant;
+    const Node& tail = *dequant->input(0).node;
     nlohmann::ordered_json nodes = nlohmann::ordered_json::array();
-    for (Value input : node->inputs()) {
-      if (IsInserted(*input.node)) nodes.push_back(input.node->name());
-    }
+    nodes.push_back(node->input(traits.data_input).node->name());
+    if (traits.weight_input) nodes.push_back(node->input(*traits.weight_input).node->name());
     nodes.push_back(node->name());
-    // The layer's own readers up to its AscendDequant.
-    const Node* reader = node;
-    while (!IsInserted(*reader)) {
-      const std::vector<Use> uses = quantized.Uses(*reader);
-      if (uses.size() != 1) break;
-      reader = uses[0].user;
-      nodes.push_back(reader->name());
-    }
-    json["layers"].push_back(
-        {{"origin", layer.name}, {"scope", ScopeOf(layer.name)}, {"quantized", std::move(nodes)}});
+    if (&tail != node) nodes.push_back(tail.name());
+    nodes.push_back(dequant->name());
+    nlohmann::ordered_json origins = {layer.name};
+    if (&tail != node) origins.push_back(OriginalName(tail));
+    layers.push_back({{"quantized_node", dequant->name()},
+                      {"origin_node", OriginalName(tail)},
+                      {"layer", layer.name},
+                      {"op", node->op()},
+                      {"quantized_nodes", std::move(nodes)},
+                      {"origin_nodes", std::move(origins)}});
   }
-  return json.dump(4) + "\n";
+  return layers.dump(4) + "\n";
 }
 
 }  // namespace adze

@@ -1,98 +1,111 @@
+// The deployable graph. Of a layer with a bias:
+//
+//   x -> Conv2D(w) -> BiasAdd(b) -> ...
+//
+//   x -> AscendQuant -> Conv2D(AscendWeightQuant(int8)) -> BiasAdd(Cast(int32)) -> AscendDequant ->
+//   ...
+//
+// On the device the layer reads int8 and gives int32. In TensorFlow's graph, which must be well
+// typed for the float ops between, the quantizers give integers as float32; so the int32 bias,
+// whose Const is what the compiler wants, passes a Cast on its way to BiasAdd.
 #include <bit>
-#include <tuple>
+#include <cmath>
 
 #include "adze/export.h"
-#include "export/layer_view.h"
+#include "adze/window.h"
+#include "export/name_scopes.h"
+#include "export/output_names.h"
+#include "export/quantized_layer.h"
+#include "export/shared_quantizers.h"
 
 namespace adze {
 namespace {
 
-// AMCT's deploy operations (reference/amct-algorithms section 11). In the float simulation of this
-// graph AscendQuant gives q - offset, the layer sums integers, and AscendDequant scales the sum.
+constexpr float kLeastHalf = 6.103515625e-5f, kMostHalf = 65504;  // float16's normal range
 
-Value AddAscendQuant(Graph& graph, const LayerView& view) {
-  const std::string name = graph.UniqueName(view.scope() + "/act_quant");
+Value AddAscendQuant(Graph& graph, const QuantizedLayer& layer, const std::string& scope) {
   return graph
-      .Add(graph.UniqueName(name + "/AscendQuant"), "AscendQuant", {view.data()},
+      .Add(scope + "/AscendQuant", "AscendQuant", {layer.data()},
            {{"T", DType::kFloat},
-            {"quant_bits", view.record.activation->spec.num_bits},
-            {"scale", 1.0f / view.scale_d()},
-            {"offset", static_cast<float>(view.zero_point())}})
+            {"quant_bits", layer.num_bits},
+            {"scale", 1.0f / layer.scale},
+            {"offset", static_cast<float>(layer.zero_point)}})
       .output();
 }
 
-void QuantizeWeights(Graph& graph, const LayerView& view) {
-  const std::optional<QuantizedWeight> weight = view.QuantizedWeights();
-  if (!weight) return;
-  const std::string scope = view.scope() + "/weight_quant";
-  const bool int4 = weight->params.spec.num_bits <= 4;
-  Node& values = graph.AddConst(scope + "/weight", weight->values);
-  Node& offset = graph.AddConst(
-      scope + "/offset",
-      Tensor::Zeros(DType::kInt8, {static_cast<int64_t>(weight->params.scale.size())}));
-  // DT_INT4 is 29 in types.proto; TensorFlow 1.15 itself does not have it.
-  Node& quant = graph.Add(graph.UniqueName(scope + "/AscendWeightQuant"), "AscendWeightQuant",
-                          {values.output(), offset.output()},
-                          {{"dst_type", int4 ? static_cast<DType>(29) : DType::kInt8}});
-  graph.SetInput(view.layer, *view.traits.weight_input, quant.output());
+Value AddAscendWeightQuant(Graph& graph, const QuantizedLayer& layer, const std::string& scope) {
+  const auto scales = static_cast<int64_t>(layer.weight->params.scale.size());
+  Node& weight = graph.AddConst(scope + "/weight", layer.weight->values);
+  Node& offset = graph.AddConst(scope + "/offset", Tensor::Zeros(DType::kInt8, Shape{scales}));
+  // DT_INT4 is 29 in later types.proto; the values are stored as int8 all the same.
+  const bool is_int4 = layer.weight->params.spec.num_bits <= 4;
+  return graph
+      .Add(scope + "/AscendWeightQuant", "AscendWeightQuant", {weight.output(), offset.output()},
+           {{"dst_type", is_int4 ? static_cast<DType>(29) : DType::kInt8}})
+      .output();
 }
 
-// The int32 bias, cast so that BiasAdd, whose operands are of one type, stays well typed.
-void QuantizeBias(Graph& graph, const LayerView& view) {
-  if (!view.bias_add) return;
-  const std::string scope = view.scope() + "/bias_quant";
-  Node& bias = graph.AddConst(scope + "/bias", Tensor::Vector(view.QuantizedBias()));
-  Node& cast = graph.Add(graph.UniqueName(scope + "/Cast"), "Cast", {bias.output()},
-                         {{"SrcT", DType::kInt32}, {"DstT", DType::kFloat}});
-  graph.SetInput(*view.bias_add, 1, cast.output());
+Value AddBias(Graph& graph, const QuantizedLayer& layer, const std::string& scope) {
+  Node& bias = graph.AddConst(scope + "/bias", Tensor::Vector(layer.bias));
+  return graph
+      .Add(scope + "/Cast", "Cast", {bias.output()},
+           {{"SrcT", DType::kInt32}, {"DstT", DType::kFloat}, {"Truncate", false}})
+      .output();
 }
 
-std::vector<int64_t> DequantKernel(const Node& layer, const std::string& data_format) {
-  if (layer.op() != "AvgPool") return {1, 1};
-  const auto& ksize = layer.attr<std::vector<int64_t>>("ksize");
-  const size_t first = data_format == "NCHW" ? 2 : 1;
-  return {ksize.at(first), ksize.at(first + 1)};
-}
-
-Node& AddAscendDequant(Graph& graph, const LayerView& view) {
-  std::vector<uint64_t> deq_scale;
-  for (float scale_w : view.scale_w()) {
-    // Bits 31..0: the scale's pattern; 39..32 shift N and 47..40 offset_w are 0.
-    deq_scale.push_back(std::bit_cast<uint32_t>(scale_w * view.scale_d()));
+// float32 bits of the scales in the low halves, 0 above: offset_w and shift_bit are 0. Where a
+// scale is no normal float16, all are stored as their square roots (sqrt_mode) and multiplied
+// twice.
+Value AddAscendDequant(Graph& graph, const QuantizedLayer& layer, const std::string& scope) {
+  bool is_root = false;
+  for (float scale : layer.deq_scale) is_root |= scale < kLeastHalf || scale > kMostHalf;
+  std::vector<uint64_t> packed;
+  for (float scale : layer.deq_scale) {
+    packed.push_back(std::bit_cast<uint32_t>(is_root ? std::sqrt(scale) : scale));
   }
-  const std::string scope = graph.UniqueName(view.scope() + "/dequant");
-  const std::string data_format = view.layer.attr<std::string>("data_format", "NHWC");
-  Node& scale = graph.AddConst(scope + "/deq_scale", Tensor::Vector(deq_scale));
-  return graph.Add(graph.UniqueName(scope + "/AscendDequant"), "AscendDequant",
-                   {view.tail().output(), scale.output()},
-                   {{"T", DType::kFloat},
-                    {"ksize", DequantKernel(view.layer, data_format)},
-                    {"data_format", data_format},
-                    {"sqrt_mode", false},
-                    {"relu_flag", false},
-                    {"dtype", 0}});
+  Node& deq_scale = graph.AddConst(scope + "/deq_scale", Tensor::Vector(packed));
+
+  const Node& node = *layer.node;
+  std::vector<int64_t> kernel = {1, 1};
+  if (const auto* ksize = node.FindAttr<std::vector<int64_t>>("ksize")) {
+    const ImageLayout layout = LayoutOf(node);
+    kernel = {ksize->at(layout.height()), ksize->at(layout.width())};
+  }
+  return graph
+      .Add(scope + "/AscendDequant", "AscendDequant", {layer.tail().output(), deq_scale.output()},
+           {{"T", DType::kFloat},
+            {"ksize", kernel},
+            {"data_format", node.attr<std::string>("data_format", "NHWC")},
+            {"sqrt_mode", is_root},
+            {"relu_flag", false},
+            {"dtype", 0}})
+      .output();
 }
 
 }  // namespace
 
 Graph BuildQuantizedGraph(const Graph& prepared, const Record& record) {
   Graph graph = prepared.Clone();
-  // Layers that read one tensor with the same factors share its AscendQuant.
-  std::map<std::tuple<const Node*, int, float, int32_t, int>, Value> quants;
-  for (const LayerView& view : QuantizedLayers(graph, record)) {
-    ErrorScope scope("layer", view.layer.name());
-    const Value data = view.data();
-    Value& quant = quants[{data.node, data.index, view.scale_d(), view.zero_point(),
-                           view.record.activation->spec.num_bits}];
-    if (!quant.node) quant = AddAscendQuant(graph, view);
-    graph.SetInput(view.layer, view.traits.data_input, quant);
-    QuantizeWeights(graph, view);
-    QuantizeBias(graph, view);
-    Node& dequant = AddAscendDequant(graph, view);
-    graph.ReplaceUses(view.tail().output(), dequant.output(), &dequant);
+  NameScopes names(graph);
+  SharedQuantizers quantizers;
+  for (const QuantizedLayer& layer : QuantizedLayers(graph, record)) {
+    const Value data = quantizers.Get(layer, [&] {
+      return AddAscendQuant(graph, layer, names.Take(layer.scope + "/act_quant"));
+    });
+    graph.SetInput(*layer.node, layer.traits->data_input, data);
+    if (layer.weight) {
+      const std::string scope = names.Take(layer.scope + "/weight_quant");
+      ReplaceConstInput(graph, *layer.node, *layer.traits->weight_input,
+                        AddAscendWeightQuant(graph, layer, scope));
+    }
+    if (layer.bias_add) {
+      const std::string scope = names.Take(layer.scope + "/bias_quant");
+      ReplaceConstInput(graph, *layer.bias_add, 1, AddBias(graph, layer, scope));
+    }
+    const Value dequant = AddAscendDequant(graph, layer, names.Take(layer.scope + "/dequant"));
+    graph.ReplaceUses(layer.tail().output(), dequant, dequant.node);
   }
-  RestoreOutputNames(graph);
-  graph.Prune();
+  KeepOutputNames(graph);
   return graph;
 }
 

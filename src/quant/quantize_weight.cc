@@ -48,6 +48,7 @@ QuantizedWeight QuantizeWeight(const Tensor& weight, const QuantParams& params,
   const std::span<const float> in = weight.data<float>();
   const std::span<int8_t> out = quantized.values.mutable_data<int8_t>();
   for (size_t i = 0; i < in.size(); ++i) {
+    Require(std::isfinite(in[i]), ErrorCode::kInvalidArgument, "weight element ", i, " is ", in[i]);
     const float q = std::nearbyint(in[i] / params.scale[layout.Of(static_cast<int64_t>(i))]);
     out[i] = static_cast<int8_t>(std::clamp(q, lowest, highest));
   }

@@ -1,0 +1,73 @@
+#include "export/quantized_layer.h"
+
+#include <unordered_map>
+
+#include "adze/export.h"
+#include "export/name_scopes.h"
+
+namespace adze {
+namespace {
+
+Node* BiasAddBehind(const Graph& graph, Node& node) {
+  const Value output = node.output();
+  if (graph.CountUses(output) != 1) return nullptr;
+  const std::vector<Use> uses = graph.Uses(output);
+  if (uses.empty() || uses[0].user->op() != "BiasAdd" || uses[0].input != 0) return nullptr;
+  Node* bias_add = uses[0].user;
+  const Node* bias = bias_add->input(1).node;
+  return bias->IsConst() && bias->const_value().dtype() == DType::kFloat ? bias_add : nullptr;
+}
+
+QuantizedLayer LayerOf(const Graph& graph, Node& node, const LayerRecord& record) {
+  const QuantParams& activation = *record.activation;
+  QuantizedLayer layer{.node = &node,
+                       .traits = &*node.def()->quant,
+                       .scope = ScopeOf(node.name()),
+                       .num_bits = activation.spec.num_bits,
+                       .scale = activation.scale[0],
+                       .zero_point = activation.zero_point[0]};
+  layer.deq_scale = {layer.scale};
+  if (!record.weight) return layer;
+  layer.weight = QuantizeWeight(node.input(*layer.traits->weight_input).node->const_value(),
+                                *record.weight, layer.traits->channel_axes);
+  const std::vector<float>& scale_w = record.weight->scale;
+  layer.deq_scale.clear();
+  for (float scale : scale_w) layer.deq_scale.push_back(scale * layer.scale);
+  layer.bias_add = BiasAddBehind(graph, node);
+  if (layer.bias_add) {
+    const Tensor& bias = layer.bias_add->input(1).node->const_value();
+    Require(scale_w.size() == 1 || static_cast<int64_t>(scale_w.size()) == bias.num_elements(),
+            ErrorCode::kBadFile, "its bias has ", bias.num_elements(), " elements, its weight ",
+            scale_w.size(), " channels");
+    layer.bias = QuantizeBias(bias.data<float>(), scale_w, layer.scale);
+  }
+  return layer;
+}
+
+}  // namespace
+
+std::vector<QuantizedLayer> QuantizedLayers(Graph& graph, const Record& record) {
+  CheckRecord(graph, record);
+  std::unordered_map<std::string_view, const LayerRecord*> found;
+  for (const LayerRecord& layer : record.layers) {
+    if (layer.activation) found.emplace(layer.name, &layer);
+  }
+  std::vector<QuantizedLayer> layers;
+  for (Node* node : graph.TopologicalOrder()) {
+    const auto it = found.find(node->name());
+    if (it == found.end()) continue;
+    ErrorScope scope("layer", node->name());
+    layers.push_back(LayerOf(graph, *node, *it->second));
+  }
+  return layers;
+}
+
+void ReplaceConstInput(Graph& graph, Node& node, int input, Value value) {
+  Node& before = *node.input(input).node;
+  graph.SetInput(node, input, value);
+  if (graph.CountUses(before.output()) == 0 && graph.ControlUsers(before).empty()) {
+    graph.Erase(before);
+  }
+}
+
+}  // namespace adze

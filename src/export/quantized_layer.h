@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adze/graph.h"
+#include "adze/op.h"
+#include "adze/record.h"
+
+namespace adze {
+
+// A layer of a graph that is being rewritten, with every number that its quantization takes:
+//   y = (sum (q_x - zero_point) * q_w + q_b) * deq_scale
+struct QuantizedLayer {
+  Node* node = nullptr;
+  const QuantTraits* traits = nullptr;
+  std::string scope;  // for the names of new nodes
+  int num_bits = 8;   // of the activation
+  float scale = 1;    // of the activation
+  int32_t zero_point = 0;
+  std::optional<QuantizedWeight> weight = {};  // absent for AvgPool
+  std::vector<float> deq_scale = {};           // scale_w * scale_d: one, or one per output channel
+  Node* bias_add = nullptr;                    // the layer's one reader, a BiasAdd of a constant
+  std::vector<int32_t> bias = {};              // its q_b
+
+  // What a reader of the layer reads: the BiasAdd if there is one.
+  Node& tail() const { return bias_add ? *bias_add : *node; }
+  Value data() const { return node->input(traits->data_input); }
+  float deq_scale_of(size_t channel) const {
+    return deq_scale[deq_scale.size() == 1 ? 0 : channel];
+  }
+};
+
+// The record's layers that have factors, in topological order, so that a layer whose output is
+// replaced comes before those that read it. Checks the record.
+std::vector<QuantizedLayer> QuantizedLayers(Graph& graph, const Record& record);
+
+// Makes input `input` of the node read `value`, and removes the constant it read before if nobody
+// else does.
+void ReplaceConstInput(Graph& graph, Node& node, int input, Value value);
+
+}  // namespace adze

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <map>
+#include <tuple>
+
+#include "export/quantized_layer.h"
+
+namespace adze {
+
+// Layers that read one value with equal factors share what quantizes it (reference, amct-interfaces
+// section 13, item 9).
+class SharedQuantizers {
+ public:
+  // The quantized form of the layer's data, made by `make()` for the first such layer.
+  template <typename Make>
+  Value Get(const QuantizedLayer& layer, Make make) {
+    const Value data = layer.data();
+    const Key key{data.node, data.index, layer.scale, layer.zero_point, layer.num_bits};
+    auto it = made_.find(key);
+    if (it == made_.end()) it = made_.emplace(key, make()).first;
+    return it->second;
+  }
+
+ private:
+  using Key = std::tuple<const Node*, int, float, int32_t, int>;
+  std::map<Key, Value> made_;
+};
+
+}  // namespace adze
