@@ -42,7 +42,7 @@ class Shape {
   std::vector<int64_t> dims_;
 };
 
-// Axis in 0..rank-1 from an axis that may be negative; throws kInvalidArgument outside.
+// Axis in 0..rank-1 from an axis that may be negative; throws kBadFile outside.
 int NormalizeAxis(int64_t axis, int rank);
 
 // NumPy's broadcasting; a dimension of -1 against 1 or -1 stays -1. Throws if not compatible.

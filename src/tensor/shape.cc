@@ -36,7 +36,7 @@ std::string Shape::ToString() const {
 }
 
 int NormalizeAxis(int64_t axis, int rank) {
-  Require(axis >= -rank && axis < rank, ErrorCode::kInvalidArgument, "axis ", axis,
+  Require(axis >= -rank && axis < rank, ErrorCode::kBadFile, "axis ", axis,
           " does not exist in a tensor of rank ", rank);
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }

@@ -6,6 +6,8 @@
 #include <new>
 #include <type_traits>
 
+#include "tensor/dispatch.h"
+
 namespace adze {
 namespace {
 
@@ -13,36 +15,8 @@ constexpr size_t kAlignment = 64;
 
 template <typename F>
 void WithType(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::kFloat:
-      return f(float{});
-    case DType::kDouble:
-      return f(double{});
-    case DType::kInt32:
-      return f(int32_t{});
-    case DType::kUint8:
-      return f(uint8_t{});
-    case DType::kInt16:
-      return f(int16_t{});
-    case DType::kInt8:
-      return f(int8_t{});
-    case DType::kInt64:
-      return f(int64_t{});
-    case DType::kBool:
-      return f(bool{});
-    case DType::kUint16:
-      return f(uint16_t{});
-    case DType::kUint32:
-      return f(uint32_t{});
-    case DType::kUint64:
-      return f(uint64_t{});
-    case DType::kHalf:
-      return f(Half{});
-    case DType::kBfloat16:
-      return f(Bfloat16{});
-    default:
-      Require(false, ErrorCode::kUnsupported, "no arithmetic on ", Name(dtype), " elements");
-  }
+  Dispatch<float, double, int32_t, uint8_t, int16_t, int8_t, int64_t, bool, uint16_t, uint32_t,
+           uint64_t, Half, Bfloat16>(dtype, f);
 }
 
 template <typename T>
