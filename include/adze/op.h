@@ -31,8 +31,17 @@ struct ShapeContext {
   std::span<const TensorSpec> inputs;        // shapes may be partly unknown
   std::span<const Tensor* const> constants;  // per input: its value if it is known, else null
 
-  const Shape& shape(int i) const { return inputs[i].shape; }
-  const Tensor* constant(int i) const { return constants[i]; }
+  // These throw kBadFile if the node has no input `i`.
+  const TensorSpec& spec(int i) const {
+    Require(i < static_cast<int>(inputs.size()), ErrorCode::kBadFile, node.op(), " has ",
+            inputs.size(), " inputs, but needs input ", i);
+    return inputs[i];
+  }
+  const Shape& shape(int i) const { return spec(i).shape; }
+  const Tensor* constant(int i) const {
+    spec(i);
+    return constants[i];
+  }
 };
 
 // Knowledge about one TensorFlow op; src/ops registers one family of ops a file.
@@ -71,7 +80,8 @@ class OpRegistry {
 };
 
 // Runs one node on given inputs: infers, allocates and evaluates. kUnsupported if the op has no
-// evaluate function or its output shape depends on data it does not have.
+// evaluate function or its output shape depends on data it does not have; kBadFile if the outputs
+// would take more than 1 GiB.
 std::vector<Tensor> EvaluateNode(const Node& node, std::span<const Tensor> inputs);
 
 // Shapes of every value of a graph, as far as they follow from the placeholders (whose shapes

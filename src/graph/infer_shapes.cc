@@ -10,6 +10,10 @@ namespace {
 // (Shape, StridedSlice, Pack, Prod, ...) is followed through.
 constexpr int64_t kMostElements = 4096;
 
+// What one node may produce while it is evaluated alone. A few bytes of a hostile file (Fill, Tile)
+// can ask for any amount; nothing honest that is folded or tested comes near this.
+constexpr int64_t kMostBytes = int64_t{1} << 30;
+
 bool IsSmallKnown(const std::vector<TensorSpec>& specs) {
   return std::all_of(specs.begin(), specs.end(), [](const TensorSpec& spec) {
     return spec.shape.IsFullyKnown() && spec.shape.num_elements() <= kMostElements;
@@ -29,9 +33,14 @@ std::vector<Tensor> EvaluateNode(const Node& node, std::span<const Tensor> input
     constants.push_back(&input);
   }
   std::vector<Tensor> outputs;
+  int64_t bytes = 0;
   for (const TensorSpec& spec : def->infer({node, specs, constants})) {
     Require(spec.shape.IsFullyKnown(), ErrorCode::kUnsupported, "the output shape of ", node.op(),
             " depends on its data");
+    const size_t size = spec.dtype == DType::kString ? sizeof(std::string) : SizeOf(spec.dtype);
+    bytes += spec.shape.num_elements() * static_cast<int64_t>(size);
+    Require(bytes <= kMostBytes, ErrorCode::kBadFile, node.op(), " output of shape ",
+            spec.shape.ToString(), " is too large to evaluate (limit ", kMostBytes, " bytes)");
     outputs.emplace_back(spec.dtype, spec.shape);
   }
   def->evaluate(node, inputs, outputs);
