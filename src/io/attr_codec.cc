@@ -91,6 +91,20 @@ bool HasUnknownFields(const Message& message) {
   return !message.GetReflection()->GetUnknownFields(message).empty();
 }
 
+// A value of one field, which Encoder writes again as it was.
+bool IsPlainScalar(const proto::AttrValue& message) {
+  switch (message.value_case()) {
+    case proto::AttrValue::kS:
+    case proto::AttrValue::kI:
+    case proto::AttrValue::kF:
+    case proto::AttrValue::kB:
+    case proto::AttrValue::kType:
+      return !HasUnknownFields(message);
+    default:
+      return false;
+  }
+}
+
 // The plain form of a constant, which EncodeTensor writes again byte for byte. Looked up rather
 // than written and compared, since it may be large.
 bool IsPlainTensor(const proto::AttrValue& message) {
@@ -121,8 +135,8 @@ std::string SerializeDeterministically(const google::protobuf::MessageLite& mess
 
 Attr DecodeAttr(proto::AttrValue& message, ExpansionBudget& budget) {
   Attr attr;
-  if (IsPlainTensor(message)) {
-    attr.value = DecodeTensor(*message.mutable_tensor(), budget);
+  if (IsPlainScalar(message) || IsPlainTensor(message)) {
+    attr.value = DecodeValue(message, budget);
     return attr;
   }
   std::string wire = SerializeDeterministically(message);

@@ -53,27 +53,64 @@ bool LooksLikeText(std::string_view bytes) {
   return false;
 }
 
-void ParseMessage(std::string_view bytes, proto::GraphDef& message) {
+// Calls on_node for every node of `bytes`, then fills the rest of the graph into `rest`. Only one
+// node's message is alive at a time: of a large graph all of them would take gigabytes.
+template <typename F>
+bool ParseBinary(std::string_view bytes, F on_node, proto::GraphDef& rest) {
+  pb::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()),
+                              static_cast<int>(bytes.size()));
+  constexpr uint32_t kNodeTag = 1 << 3 | 2;
+  std::string others;
+  proto::NodeDef node;
+  for (;;) {
+    const int begin = in.CurrentPosition();
+    const uint32_t tag = in.ReadTag();
+    if (tag == 0) break;
+    if (tag != kNodeTag) {
+      if (!pb::internal::WireFormatLite::SkipField(&in, tag)) return false;
+      others += bytes.substr(begin, in.CurrentPosition() - begin);
+      continue;
+    }
+    uint32_t size = 0;
+    if (!in.ReadVarint32(&size)) return false;
+    const std::string_view part = bytes.substr(in.CurrentPosition(), size);
+    if (part.size() != size || !node.ParseFromArray(part.data(), static_cast<int>(size)) ||
+        !in.Skip(static_cast<int>(size))) {
+      return false;
+    }
+    on_node(node);
+  }
+  return in.ConsumedEntireMessage() && rest.ParseFromString(others);
+}
+
+template <typename F>
+void ParseText(std::string_view bytes, F on_node, proto::GraphDef& rest) {
+  pb::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
+  pb::TextFormat::Parser parser;
+  parser.SetRecursionLimit(100);  // as in binary; deep nesting must not overflow the stack
+  FirstError error;
+  parser.RecordErrorsTo(&error);
+  Require(parser.Parse(&stream, &rest), ErrorCode::kBadFile,
+          "is not a GraphDef in text form: ", error.text);
+  // Text can hold names that the binary form, which is what is written later, refuses.
+  Require(rest.ParseFromString(rest.SerializeAsString()), ErrorCode::kBadFile,
+          "holds names that are not UTF-8");
+  for (proto::NodeDef& node : *rest.mutable_node()) on_node(node);
+  rest.clear_node();
+}
+
+template <typename F>
+void ParseNodes(std::string_view bytes, F on_node, proto::GraphDef& rest) {
   const pb::LogSilencer silencer;  // what is wrong is said by an Error, not on stderr
   Require(!bytes.empty(), ErrorCode::kBadFile, "is empty, a GraphDef is needed");
-  if (LooksLikeText(bytes)) {
-    Require(bytes.size() <= INT_MAX, ErrorCode::kUnsupported, "is larger than 2 GiB");
-    pb::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
-    pb::TextFormat::Parser parser;
-    parser.SetRecursionLimit(100);  // as in binary; deep nesting must not overflow the stack
-    FirstError error;
-    parser.RecordErrorsTo(&error);
-    Require(parser.Parse(&stream, &message), ErrorCode::kBadFile,
-            "is not a GraphDef in text form: ", error.text);
-    // Text can hold names that the binary form, which is what is written later, refuses.
-    Require(message.ParseFromString(message.SerializeAsString()), ErrorCode::kBadFile,
-            "holds names that are not UTF-8");
-    return;
-  }
   Require(bytes.size() <= INT_MAX, ErrorCode::kUnsupported,
           "is larger than 2 GiB, the most that a GraphDef can be");
-  Require(message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())), ErrorCode::kBadFile,
-          "is not a GraphDef, or is cut off (", bytes.size(), " bytes)");
+  if (LooksLikeText(bytes)) {
+    ParseText(bytes, on_node, rest);
+  } else {
+    Require(ParseBinary(bytes, on_node, rest), ErrorCode::kBadFile,
+            "is not a GraphDef, or is cut off (", bytes.size(), " bytes)");
+  }
 }
 
 template <typename Message>
@@ -84,6 +121,8 @@ void CopyUnknownFields(const Message& from, Message& to) {
 
 // What of a NodeDef or GraphDef is only carried along.
 std::string NodeExtras(proto::NodeDef& node) {
+  const bool unknown = !node.GetReflection()->GetUnknownFields(node).empty();
+  if (!node.has_experimental_debug_info() && !unknown) return {};
   proto::NodeDef extras;
   if (node.has_experimental_debug_info()) {
     extras.mutable_experimental_debug_info()->Swap(node.mutable_experimental_debug_info());
@@ -116,11 +155,13 @@ Value FindInput(const Graph& graph, std::string_view text) {
   return {node, index};
 }
 
-void ConnectInputs(Graph& graph, Node& node, const proto::NodeDef& message) {
+using InputNames = pb::RepeatedPtrField<std::string>;
+
+void ConnectInputs(Graph& graph, Node& node, const InputNames& names) {
   ErrorScope scope("node", node.name());
   std::vector<Value> inputs;
   std::vector<Node*> controls;
-  for (const std::string& input : message.input()) {
+  for (const std::string& input : names) {
     if (input.starts_with('^')) {
       controls.push_back(FindInput(graph, std::string_view(input).substr(1)).node);
     } else {
@@ -157,27 +198,28 @@ proto::GraphDef ToMessage(const Graph& graph) {
 }  // namespace
 
 Graph ParseGraphDef(std::string_view bytes, const OpRegistry& ops) {
-  proto::GraphDef message;
-  ParseMessage(bytes, message);
-  Require(message.node_size() > 0, ErrorCode::kBadFile,
-          "holds no nodes; is it a frozen graph (GraphDef)?");
   Graph graph(ops);
-  graph.wire_extras = GraphExtras(message);
   ExpansionBudget budget(bytes.size());
-  for (proto::NodeDef& node : *message.mutable_node()) {
+  std::vector<std::pair<Node*, InputNames>> pending;  // a node may read what comes after it
+  const auto add = [&](proto::NodeDef& node) {
     AttrMap attrs;
     {
       ErrorScope scope("node", node.name());
-      for (auto& [name, value] : *node.mutable_attr())
+      for (auto& [name, value] : *node.mutable_attr()) {
         attrs.emplace(name, DecodeAttr(value, budget));
+      }
     }
     Node& added = graph.Add(node.name(), node.op(), {}, std::move(attrs));
     added.device = node.device();
     added.wire_extras = NodeExtras(node);
-  }
-  for (const proto::NodeDef& node : message.node()) {
-    ConnectInputs(graph, *graph.Find(node.name()), node);
-  }
+    pending.emplace_back(&added, std::move(*node.mutable_input()));
+  };
+  proto::GraphDef rest;
+  ParseNodes(bytes, add, rest);
+  Require(!pending.empty(), ErrorCode::kBadFile,
+          "holds no nodes; is it a frozen graph (GraphDef)?");
+  graph.wire_extras = GraphExtras(rest);
+  for (const auto& [node, inputs] : pending) ConnectInputs(graph, *node, inputs);
   graph.TopologicalOrder();  // throws if there is a cycle
   return graph;
 }
