@@ -19,8 +19,8 @@ std::vector<TensorSpec> Infer(const ShapeContext& context) {
     Require(filter[3] == Shape::kUnknown || filter[3] % groups == 0, ErrorCode::kBadFile, node.op(),
             " cannot make ", filter[3], " channels in ", groups, " groups");
   }
-  return {{FloatType(context), ImageShape(window.layout, image[0], window.height.output,
-                                          window.width.output, filter[3])}};
+  return {{FloatType(context, {0, 1}), ImageShape(window.layout, image[0], window.height.output,
+                                                  window.width.output, filter[3])}};
 }
 
 // Sums in double, so that faster kernels can be measured against it.

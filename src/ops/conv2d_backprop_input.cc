@@ -12,6 +12,7 @@ namespace {
 // The batch of the data wins over the one in the shape, which graphs often fix at 1.
 std::vector<TensorSpec> Infer(const ShapeContext& context) {
   const Node& node = context.node;
+  context.spec(0);
   const Shape filter = ShapeOfRank(context, 1, 4), data = ShapeOfRank(context, 2, 4);
   const ImageLayout layout = LayoutOf(node);
   SameDim(node, "input channels", data[layout.channel()], filter[3]);
@@ -32,7 +33,7 @@ std::vector<TensorSpec> Infer(const ShapeContext& context) {
   const Window window = WindowOver(node, image, filter[0], filter[1]);
   SameDim(node, "rows", data[layout.height()], window.height.output);
   SameDim(node, "columns", data[layout.width()], window.width.output);
-  return {{FloatType(context, 2), image}};
+  return {{FloatType(context, {1, 2}), image}};
 }
 
 void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor> outputs) {

@@ -12,9 +12,9 @@ std::vector<TensorSpec> Infer(const ShapeContext& context) {
   const Shape image = ShapeOfRank(context, 0, 4), filter = ShapeOfRank(context, 1, 4);
   const Window window = WindowOver(node, image, filter[0], filter[1]);
   const int64_t channels = SameDim(node, "channels", image[window.layout.channel()], filter[2]);
-  return {
-      {FloatType(context), ImageShape(window.layout, image[0], window.height.output,
-                                      window.width.output, DimProduct(node, channels, filter[3]))}};
+  return {{FloatType(context, {0, 1}),
+           ImageShape(window.layout, image[0], window.height.output, window.width.output,
+                      DimProduct(node, channels, filter[3]))}};
 }
 
 void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor> outputs) {

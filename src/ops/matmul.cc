@@ -37,7 +37,7 @@ std::vector<TensorSpec> InferMatMul(const ShapeContext& context) {
   const bool ta = IsSet(node, "transpose_a"), tb = IsSet(node, "transpose_b");
   const Shape a = ShapeOfRank(context, 0, 2), b = ShapeOfRank(context, 1, 2);
   SameDim(node, "terms to sum", a[!ta], b[tb]);
-  return {{FloatType(context), Shape{a[ta], b[!tb]}}};
+  return {{FloatType(context, {0, 1}), Shape{a[ta], b[!tb]}}};
 }
 
 void EvaluateMatMul(const Node& node, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
@@ -65,7 +65,7 @@ Shape WithoutMatrix(const Shape& shape) {
 std::vector<TensorSpec> InferBatchMatMul(const ShapeContext& context) {
   const Node& node = context.node;
   const Shape &a = context.shape(0), &b = context.shape(1);
-  const DType dtype = FloatType(context);
+  const DType dtype = FloatType(context, {0, 1});
   if (!a.known_rank() || !b.known_rank()) return {{dtype, Shape::UnknownRank()}};
   Require(a.rank() >= 2 && b.rank() >= 2, ErrorCode::kBadFile, node.op(), " of shapes ",
           a.ToString(), " and ", b.ToString(), "; both ranks must be at least 2");

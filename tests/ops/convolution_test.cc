@@ -1,59 +1,29 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "adze/op.h"
-#include "adze/registry.h"
-#include "adze/window.h"
+#include "ops/one_node.h"
 
 namespace adze {
 namespace {
 
-using Ints = std::vector<int64_t>;
 constexpr int64_t kUnknown = Shape::kUnknown;
-
-// A node of one op with placeholders of the given shapes as inputs.
-class Convolution : public testing::Test {
- protected:
-  Node& Make(const std::string& op, const std::vector<Shape>& shapes, AttrMap attrs) {
-    std::vector<Value> inputs;
-    for (const Shape& shape : shapes) {
-      inputs.push_back(graph_
-                           .Add(graph_.UniqueName("x"), "Placeholder", {},
-                                {{"dtype", DType::kFloat}, {"shape", shape}})
-                           .output());
-    }
-    return graph_.Add(graph_.UniqueName("y"), op, inputs, std::move(attrs));
-  }
-  Shape Infer(const std::string& op, const std::vector<Shape>& shapes, AttrMap attrs) {
-    Node& node = Make(op, shapes, std::move(attrs));
-    const Shape shape = InferShapes(graph_)[node.output()].shape;
-    graph_.Erase(node);
-    return shape;
-  }
-  std::string Failure(const std::string& op, const std::vector<Shape>& shapes, AttrMap attrs) {
-    Graph graph(Builtin<OpRegistry>());
-    std::swap(graph, graph_);
-    try {
-      Infer(op, shapes, std::move(attrs));
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
-  }
-  std::optional<std::string> Refusal(const std::string& op, AttrMap attrs) {
-    const Node& node = Make(op, {{1, 1, 1, 1}, {1, 1, 1, 1}}, std::move(attrs));
-    return node.def()->quant->refuse(node);
-  }
-
-  Graph graph_{Builtin<OpRegistry>()};
-};
 
 AttrMap Attrs(const std::string& padding, Ints strides, AttrMap more = {}) {
   more.insert({{"padding", padding}, {"strides", std::move(strides)}});
   return more;
 }
 
-TEST_F(Convolution, InfersUnknownAndKnownDimensions) {
+Shape Infer(const std::string& op, const std::vector<Shape>& shapes, AttrMap attrs) {
+  return OneNode(op, shapes, std::move(attrs)).InferShape();
+}
+std::string Failure(const std::string& op, const std::vector<Shape>& shapes, AttrMap attrs) {
+  return OneNode(op, shapes, std::move(attrs)).Failure();
+}
+std::optional<std::string> Refusal(const std::string& op, AttrMap attrs) {
+  return OneNode(op, {{1, 1, 1, 1}, {1, 1, 1, 1}}, std::move(attrs)).Refusal();
+}
+
+TEST(Convolution, InfersUnknownAndKnownDimensions) {
   const AttrMap same = Attrs("SAME", {1, 2, 2, 1});
   EXPECT_EQ(Infer("Conv2D", {{kUnknown, 225, kUnknown, 3}, {3, 3, 3, 8}}, same),
             (Shape{kUnknown, 113, kUnknown, 8}));
@@ -72,16 +42,16 @@ TEST_F(Convolution, InfersUnknownAndKnownDimensions) {
   EXPECT_EQ(Infer("BatchMatMulV2", {{3, 1, 2, 4}, {5, 4, 6}}, {}), (Shape{3, 5, 2, 6}));
 }
 
-TEST_F(Convolution, TransposedTakesTheBatchOfItsData) {
-  const Node& sizes = graph_.AddConst("sizes", Tensor::Vector<int32_t>({1, 8, 8, 3}));
-  Node& node = Make("Conv2DBackpropInput", {Shape::UnknownRank(), {3, 3, 3, 6}, {4, 4, 4, 6}},
-                    Attrs("SAME", {1, 2, 2, 1}));
-  EXPECT_EQ(InferShapes(graph_)[node.output()].shape, (Shape{4, kUnknown, kUnknown, 3}));
-  graph_.SetInput(node, 0, {const_cast<Node*>(&sizes), 0});
-  EXPECT_EQ(InferShapes(graph_)[node.output()].shape, (Shape{4, 8, 8, 3}));
+TEST(Convolution, TransposedTakesTheBatchOfItsData) {
+  OneNode op("Conv2DBackpropInput", {{4}, {3, 3, 3, 6}, {4, 4, 4, 6}}, Attrs("SAME", {1, 2, 2, 1}));
+  EXPECT_EQ(op.InferShape(), (Shape{4, kUnknown, kUnknown, 3}));
+  op.Set(0, Tensor::Vector<int32_t>({1, 8, 8, 3}));
+  EXPECT_EQ(op.InferShape(), (Shape{4, 8, 8, 3}));
+  op.Set(0, Tensor::Vector<int32_t>({1, 9, 8, 3}));
+  EXPECT_THAT(op.Failure(), testing::HasSubstr("4 rows in one operand and 5 in another"));
 }
 
-TEST_F(Convolution, SaysWhatIsWrong) {
+TEST(Convolution, SaysWhatIsWrong) {
   using testing::HasSubstr;
   const std::vector<Shape> shapes = {{1, 8, 8, 3}, {3, 3, 3, 8}};
   const std::string conv = "Conv2D";
@@ -109,7 +79,7 @@ TEST_F(Convolution, SaysWhatIsWrong) {
               HasSubstr("3 terms to sum in one operand and 4 in another"));
 }
 
-TEST_F(Convolution, RefusesToQuantizeWithTheReason) {
+TEST(Convolution, RefusesToQuantizeWithTheReason) {
   EXPECT_EQ(Refusal("Conv2D", {{"dilations", Ints{1, 2, 2, 1}}}), std::nullopt);
   EXPECT_EQ(Refusal("Conv2D", {{"T", DType::kHalf}}),
             "its element type is float16; only float32 layers are quantized");
@@ -120,7 +90,17 @@ TEST_F(Convolution, RefusesToQuantizeWithTheReason) {
             "transpose_b is true; only false is supported");
 }
 
-TEST_F(Convolution, OfNchwEqualsThatOfNhwc) {
+// TensorFlow 1.15's kernel does so; see WindowOver.
+TEST(Convolution, DepthwiseIgnoresDilations) {
+  const std::vector<Shape> shapes = {{1, 8, 8, 4}, {3, 3, 4, 2}};
+  EXPECT_EQ(Infer("DepthwiseConv2dNative", shapes,
+                  Attrs("VALID", {1, 1, 1, 1}, {{"dilations", Ints{1, 2, 2, 1}}})),
+            (Shape{1, 6, 6, 8}));
+  EXPECT_EQ(Refusal("DepthwiseConv2dNative", {{"dilations", Ints{1, 2, 2, 1}}}),
+            "its dilation is 2; only 1 is supported");
+}
+
+TEST(Convolution, OfNchwEqualsThatOfNhwc) {
   std::vector<float> values(2 * 3 * 5 * 4);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i * 37 % 101);
   std::vector<float> weights(3 * 2 * 4 * 6);
@@ -135,11 +115,9 @@ TEST_F(Convolution, OfNchwEqualsThatOfNhwc) {
       }
     }
   }
-  const std::vector<Shape> any(2, Shape::UnknownRank());
-  const Node& last = Make("Conv2D", any, Attrs("SAME", {1, 2, 1, 1}));
-  const Node& first = Make("Conv2D", any, Attrs("SAME", {1, 1, 2, 1}, {{"data_format", "NCHW"}}));
-  const Tensor want = EvaluateNode(last, std::vector{nhwc, filter})[0];
-  const Tensor got = EvaluateNode(first, std::vector{nchw, filter})[0];
+  const Tensor want = RunOp("Conv2D", {nhwc, filter}, Attrs("SAME", {1, 2, 1, 1}))[0];
+  const Tensor got =
+      RunOp("Conv2D", {nchw, filter}, Attrs("SAME", {1, 1, 2, 1}, {{"data_format", "NCHW"}}))[0];
   ASSERT_EQ(want.shape(), (Shape{2, 2, 5, 6}));
   ASSERT_EQ(got.shape(), (Shape{2, 6, 2, 5}));
   for (int64_t n = 0; n < 2; ++n) {

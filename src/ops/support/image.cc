@@ -47,12 +47,26 @@ Shape ChannelsLastShape(const Shape& shape) { return {shape[0], shape[2], shape[
 
 }  // namespace
 
-DType FloatType(const ShapeContext& context, int input) {
-  context.shape(input);
-  DType dtype = context.inputs[input].dtype;
-  if (dtype == DType::kInvalid) dtype = context.node.attr<DType>("T", DType::kFloat);
-  Require(IsFloating(dtype), ErrorCode::kUnsupported, context.node.op(), " of ", Name(dtype),
+DType FloatType(const ShapeContext& context, std::initializer_list<int> inputs) {
+  const Node& node = context.node;
+  DType dtype = DType::kInvalid;
+  for (int i : inputs) {
+    const DType own = context.spec(i).dtype;
+    if (dtype == DType::kInvalid) dtype = own;
+    Require(own == dtype || own == DType::kInvalid, ErrorCode::kBadFile, node.op(), " takes both ",
+            Name(dtype), " and ", Name(own), " elements");
+  }
+  if (dtype == DType::kInvalid) dtype = node.attr<DType>("T", DType::kFloat);
+  Require(IsFloating(dtype), ErrorCode::kUnsupported, node.op(), " of ", Name(dtype),
           " elements is not supported; floating types are");
+  return dtype;
+}
+
+DType FixedSizeType(const ShapeContext& context) {
+  DType dtype = context.spec(0).dtype;
+  if (dtype == DType::kInvalid) dtype = context.node.attr<DType>("T", DType::kInvalid);
+  Require(dtype == DType::kInvalid || SizeOf(dtype) > 0, ErrorCode::kUnsupported, context.node.op(),
+          " of ", Name(dtype), " elements is not supported");
   return dtype;
 }
 

@@ -6,9 +6,13 @@
 // What ops on rank-4 images share.
 namespace adze {
 
-// Element type of a float input, of the attribute "T" if the input's is not known, else float32.
-// kUnsupported if it is not a floating type.
-DType FloatType(const ShapeContext& context, int input = 0);
+// Element type of the float operands numbered in `inputs`, which must be the same for all; of the
+// attribute "T" if none is known, else float32. kUnsupported if it is not a floating type.
+DType FloatType(const ShapeContext& context, std::initializer_list<int> inputs = {0});
+
+// Element type of input 0 (or attribute "T") of an op that only moves elements. kUnsupported if
+// they have no fixed size (strings).
+DType FixedSizeType(const ShapeContext& context);
 
 // Shape of an input of the given rank; unknown dimensions if the rank is unknown. kBadFile for
 // another rank.
