@@ -11,7 +11,9 @@ namespace adze {
 // max|a - b| / max|b| (max|a - b| where b is all 0); infinite where shapes differ or only one of
 // two elements is NaN or they are different infinities.
 inline double RelativeError(const Tensor& a, const Tensor& b) {
-  if (a.shape() != b.shape()) return std::numeric_limits<double>::infinity();
+  if (a.dtype() != b.dtype() || a.shape() != b.shape()) {
+    return std::numeric_limits<double>::infinity();
+  }
   const Tensor da = Cast(a, DType::kDouble), db = Cast(b, DType::kDouble);
   double difference = 0, largest = 0;
   for (int64_t i = 0; i < b.num_elements(); ++i) {

@@ -7,21 +7,7 @@ namespace {
 
 class ReferenceConformance : public ::testing::TestWithParam<std::string> {};
 
-// The first op of the case that has no `evaluate` yet.
-std::string MissingOp(const std::string& name) {
-  const Graph graph =
-      ReadGraphDef(SharedFolder() / "conformance" / name / "graph.pb", Builtin<OpRegistry>());
-  for (const Node* node : graph.nodes()) {
-    const bool runs = node->def() && node->def()->evaluate;
-    if (!runs && node->op() != "Placeholder") return node->op();
-  }
-  return "";
-}
-
 TEST_P(ReferenceConformance, EqualsTensorFlow) {
-  if (const std::string op = MissingOp(GetParam()); !op.empty()) {
-    GTEST_SKIP() << "waits for " << op;
-  }
   conformance::CheckCase(GetParam(),
                          [](const Graph& graph, const auto& feeds, const auto& fetches) {
                            return RunReference(graph, feeds, fetches);
