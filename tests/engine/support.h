@@ -11,6 +11,7 @@
 #include "adze/op.h"
 #include "adze/registry.h"
 #include "adze/session.h"
+#include "relative_error.h"
 
 namespace adze {
 
@@ -22,20 +23,6 @@ inline Tensor RandomTensor(Shape shape, uint32_t seed, float low = -1, float hig
   Tensor tensor(DType::kFloat, std::move(shape));
   for (float& x : tensor.mutable_data<float>()) x = uniform(random);
   return tensor;
-}
-
-// max |a - b| / max |b|; infinite where types or shapes differ.
-inline double RelativeError(const Tensor& a, const Tensor& b) {
-  if (a.dtype() != b.dtype() || a.shape() != b.shape()) return INFINITY;
-  const std::vector<float> x = ToFloats(a), y = ToFloats(b);
-  double error = 0, largest = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    error = std::max(error, std::isnan(x[i]) != std::isnan(y[i])
-                                ? INFINITY
-                                : std::fabs(double{x[i]} - double{y[i]}));
-    largest = std::max(largest, std::fabs(double{y[i]}));
-  }
-  return largest > 0 ? error / largest : error;
 }
 
 // Every value of the graph by OpDef::evaluate, node by node.
