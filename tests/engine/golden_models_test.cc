@@ -1,0 +1,50 @@
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "adze/dataset.h"
+#include "adze/graph_def.h"
+#include "adze/pass.h"
+#include "shared_folder.h"
+#include "support.h"
+
+namespace adze {
+namespace {
+
+constexpr const char* kModels[] = {"deeplabv3_mobilenet_v2",
+                                   "efficientpose",
+                                   "fsrcnn_x2",
+                                   "lenet_mnist",
+                                   "mobilenet_v1_0.25_224",
+                                   "mobilenet_v1_1.0_224",
+                                   "mobilenet_v2_1.0_224",
+                                   "mobilenet_v2_ham10000",
+                                   "resnet8_cifar10",
+                                   "selfie_segmentation"};
+
+class GoldenModel : public testing::TestWithParam<const char*> {};
+
+// TensorFlow 1.15's result, before and after the preparation passes.
+TEST_P(GoldenModel, EqualsTensorFlow) {
+  ADZE_NEED_SHARED();
+  const std::filesystem::path folder = SharedFolder() / "models";
+  std::ifstream file(folder / "models.json");
+  const nlohmann::json entry = nlohmann::json::parse(file).at(GetParam());
+  Graph graph = ReadGraphDef(folder / GetParam() / "model.pb", Builtin<OpRegistry>());
+  graph.SetOutputs(std::vector<std::string>{entry.at("output")});
+  const Tensor expected = ReadNpy(folder / GetParam() / "golden_out.npy");
+  const Feeds feeds = {{entry.at("input"), ReadNpy(folder / GetParam() / "golden_in.npy")}};
+  EXPECT_LT(RelativeError(Session(graph).Run(feeds)[0], expected), 1e-4);
+  RunPasses(graph, PreparePipeline());
+  EXPECT_LT(RelativeError(Session(graph).Run(feeds)[0], expected), 1e-4) << "prepared";
+}
+
+std::string NameOf(const testing::TestParamInfo<const char*>& info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(SlowModels, GoldenModel, testing::ValuesIn(kModels), NameOf);
+
+}  // namespace
+}  // namespace adze
