@@ -37,13 +37,13 @@ bool IsPlainConv(const Node& conv) {
          conv.attr<std::vector<int64_t>>("dilations", ones) == ones;
 }
 
-// BatchToSpaceND(Conv(SpaceToBatchND(x, r, pads)), r, crops)  ->  Conv(x) {dilations: r}
-// TensorFlow before 1.13 writes dilated convolutions so: r * r interleaved pictures, each
-// convolved densely.
+// BatchToSpaceND(Conv2D(SpaceToBatchND(x, r, pads)), r, crops)  ->  Conv2D(x) {dilations: r}
+// TensorFlow writes dilated convolutions so: r * r interleaved pictures, each convolved densely.
+// Not for DepthwiseConv2dNative, whose dilations TensorFlow 1.15 ignores on the CPU.
 bool Run(Graph& graph, PassContext&) {
   const Pattern pattern =
       Op("BatchToSpaceND",
-         {Op({"Conv2D", "DepthwiseConv2dNative"},
+         {Op("Conv2D",
              {Op("SpaceToBatchND", {Any("x"), Const("rate"), Const("pads")}, "space"),
               Const("weight")},
              "conv"),

@@ -14,6 +14,11 @@ bool IsOnlyNormalizing(const Graph& graph, Node& bn) {
   return true;
 }
 
+std::vector<double> ToDoubles(const Node& constant) {
+  const Tensor values = Cast(constant.const_value(), DType::kDouble);
+  return {values.data<double>().begin(), values.data<double>().end()};
+}
+
 // y = gamma * (layer(x) - mean) / sqrt(variance + epsilon) + beta
 //   = layer(x) * s + (beta - mean * s),  s = gamma / sqrt(variance + epsilon)
 bool Run(Graph& graph, PassContext& context) {
@@ -25,17 +30,16 @@ bool Run(Graph& graph, PassContext& context) {
            const auto layer = FindLinearLayer(graph, match.value("x"), context);
            if (!layer || layer->rank != 4 || layer->channels_first != IsChannelsFirst(bn))
              return false;
-           auto values = [&](const char* name) {
-             return ChannelValues(*layer, match[name].const_value());
-           };
-           const auto gamma = values("gamma"), beta = values("beta");
-           const auto mean = values("mean"), variance = values("variance");
-           if (!gamma || !beta || !mean || !variance) return false;
+           const auto gamma = ToDoubles(match["gamma"]), beta = ToDoubles(match["beta"]);
+           const auto mean = ToDoubles(match["mean"]), variance = ToDoubles(match["variance"]);
+           for (const auto* values : {&gamma, &beta, &mean, &variance}) {
+             if (static_cast<int64_t>(values->size()) != layer->channels) return false;
+           }
            const double epsilon = bn.attr<float>("epsilon", 1e-4f);
            std::vector<double> scale, shift;
            for (int64_t c = 0; c < layer->channels; ++c) {
-             scale.push_back((*gamma)[c] / std::sqrt((*variance)[c] + epsilon));
-             shift.push_back((*beta)[c] - (*mean)[c] * scale[c]);
+             scale.push_back(gamma[c] / std::sqrt(variance[c] + epsilon));
+             shift.push_back(beta[c] - mean[c] * scale[c]);
            }
            return FoldAffine(graph, *layer, scale, shift, bn, context);
          }) > 0;
