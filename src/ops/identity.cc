@@ -23,7 +23,8 @@ std::vector<TensorSpec> InferDefault(const ShapeContext& context) {
 }  // namespace
 
 void register_identity(OpRegistry& ops) {
-  for (const char* name : {"Identity", "StopGradient", "PreventGradient", "Snapshot"}) {
+  for (const char* name :
+       {"Identity", "StopGradient", "PreventGradient", "Snapshot", "CheckNumerics"}) {
     ops.Add({.name = name, .infer = InferSame, .evaluate = EvaluateAll, .moves_data_only = true});
   }
   ops.Add({.name = "IdentityN", .infer = InferAll, .evaluate = EvaluateAll});
