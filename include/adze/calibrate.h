@@ -7,7 +7,6 @@
 #include "adze/config.h"
 #include "adze/dataset.h"
 #include "adze/graph.h"
-#include "adze/observer.h"
 #include "adze/record.h"
 
 namespace adze {
@@ -37,7 +36,7 @@ struct CalibrateOptions {
 
 // Runs the data through the float graph and returns scale and zero point of each planned layer, in
 // memory that does not grow with the data. Layers that read the same tensor with the same settings
-// share an observer. kInvalidArgument with layer and sample for NaN or Inf; kCancelled after
+// share one histogram. kInvalidArgument with layer and sample for NaN or Inf; kCancelled after
 // Ctrl-C.
 Record Calibrate(const Graph& prepared, const std::vector<PlannedLayer>& plan, const Dataset& data,
                  const CalibrateOptions& options);

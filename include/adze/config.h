@@ -6,20 +6,9 @@
 #include <string>
 #include <vector>
 
-namespace adze {
+#include "adze/calibrator.h"
 
-// How a layer's activations are calibrated.
-struct ActivationConfig {
-  std::string algorithm = "ifmr";  // "ifmr", "min_max" ("hfmg" and more to come)
-  int num_bits = 8;
-  bool asymmetric = true;
-  double max_percentile = 0.999999;
-  double min_percentile = 0.999999;
-  double search_start = 0.7;
-  double search_end = 1.3;
-  double search_step = 0.01;
-  int num_bins = 4096;  // hfmg
-};
+namespace adze {
 
 // How a layer's weights are quantized.
 struct WeightConfig {
@@ -50,6 +39,7 @@ struct Config {
 struct LayerInfo {
   std::string name, op;
   bool per_channel = false;  // may its weight have a scale per channel
+  bool has_weight = true;    // what can be fused into the weight, may be (skip_fusion_layers)
 };
 
 // Every layer with default settings.

@@ -9,11 +9,19 @@
 namespace adze {
 namespace {
 
-// Where the channel of an element is found: (index / inner) % channels.
+// The channel of an element is (index / inner) % channels.
 struct ChannelLayout {
   int64_t inner = 1;
   int64_t channels = 1;
-  int64_t Of(int64_t index) const { return index / inner % channels; }
+
+  // Calls body(index, channel) for every element in order.
+  template <typename Body>
+  void ForEach(size_t size, const Body& body) const {
+    int64_t channel = 0;
+    for (size_t i = 0; i < size; channel = channel + 1 == channels ? 0 : channel + 1) {
+      for (const size_t end = i + inner; i < end; ++i) body(i, channel);
+    }
+  }
 };
 
 ChannelLayout LayoutOf(const Shape& shape, const std::vector<int>& channel_axes) {
@@ -47,11 +55,11 @@ QuantizedWeight QuantizeWeight(const Tensor& weight, const QuantParams& params,
   QuantizedWeight quantized{params, Tensor(DType::kInt8, weight.shape())};
   const std::span<const float> in = weight.data<float>();
   const std::span<int8_t> out = quantized.values.mutable_data<int8_t>();
-  for (size_t i = 0; i < in.size(); ++i) {
+  layout.ForEach(in.size(), [&](size_t i, int64_t channel) {
     Require(std::isfinite(in[i]), ErrorCode::kInvalidArgument, "weight element ", i, " is ", in[i]);
-    const float q = std::nearbyint(in[i] / params.scale[layout.Of(static_cast<int64_t>(i))]);
+    const float q = std::nearbyint(in[i] / params.scale[channel]);
     out[i] = static_cast<int8_t>(std::clamp(q, lowest, highest));
-  }
+  });
   return quantized;
 }
 
@@ -61,13 +69,12 @@ QuantizedWeight QuantizeWeightArq(const Tensor& weight, const std::vector<int>& 
   const ChannelLayout layout = LayoutOf(weight.shape(), channel_axes);
   std::vector<float> min(layout.channels, 0), max(layout.channels, 0);
   const std::span<const float> values = weight.data<float>();
-  for (size_t i = 0; i < values.size(); ++i) {
-    const int64_t channel = layout.Of(static_cast<int64_t>(i));
+  layout.ForEach(values.size(), [&](size_t i, int64_t channel) {
     Require(std::isfinite(values[i]), ErrorCode::kInvalidArgument, "weight element ", i,
             std::isnan(values[i]) ? " is NaN" : " is Inf", " (output channel ", channel, ")");
     min[channel] = std::min(min[channel], values[i]);
     max[channel] = std::max(max[channel], values[i]);
-  }
+  });
   const QuantSpec spec{.num_bits = num_bits, .symmetric = true};
   QuantParams params{spec, {}, {}};
   for (int64_t c = 0; c < layout.channels; ++c) {
@@ -84,9 +91,9 @@ Tensor DequantizeWeight(const QuantizedWeight& weight, const std::vector<int>& c
   Tensor result(DType::kFloat, weight.values.shape());
   const std::span<const int8_t> in = weight.values.data<int8_t>();
   const std::span<float> out = result.mutable_data<float>();
-  for (size_t i = 0; i < in.size(); ++i) {
-    out[i] = static_cast<float>(in[i]) * scale[layout.Of(static_cast<int64_t>(i))];
-  }
+  layout.ForEach(in.size(), [&](size_t i, int64_t channel) {
+    out[i] = static_cast<float>(in[i]) * scale[channel];
+  });
   return result;
 }
 

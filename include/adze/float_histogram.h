@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace adze {
+
+// What calibration keeps of a stream of float32 values, in memory that does not grow with it.
+//
+// Up to kDistinct different values are counted one by one. Beyond that a bucket is named by the top
+// bits of the float: sign, exponent and kMantissaBits of the mantissa, so no range has to be known
+// and nothing is ever binned anew. A bucket keeps how many values it saw and the sum of their
+// remaining mantissa bits, which gives their exact mean. Beside it stand the kExtremes largest and
+// smallest values. All of it is integers and maxima, so the same values give the same content
+// whatever their order, their batches or the histograms that were merged; merging is addition.
+//
+// Values nearer to 0 than 2^-24 count as 0: no scale is below 2^-23, so they are quantized to 0.
+class FloatHistogram {
+ public:
+  static constexpr int kMantissaBits = 9;
+  static constexpr int kDistinct = 2048;
+  static constexpr int kExtremes = 1024;
+
+  // Values between `low` and `high` (equal: all have that value), `sum` of them all.
+  struct Bucket {
+    double low = 0, high = 0;
+    uint64_t count = 0;
+    double sum = 0;
+    friend bool operator==(const Bucket&, const Bucket&) = default;
+  };
+
+  FloatHistogram();
+  ~FloatHistogram();
+  FloatHistogram(FloatHistogram&&) noexcept;
+  FloatHistogram& operator=(FloatHistogram&&) noexcept;
+
+  void Observe(std::span<const float> values);
+  void Merge(const FloatHistogram& other);
+
+  uint64_t count() const;            // of finite values
+  uint64_t count_nonfinite() const;  // of NaN and Inf
+  // The k-th largest or smallest finite value, k = 1 ... count(). Exact up to kExtremes, beyond
+  // that the mean of its bucket. kInternal if there is no such value.
+  float Largest(uint64_t k) const;
+  float Smallest(uint64_t k) const;
+  // Every bucket that is not empty, ascending.
+  std::vector<Bucket> Buckets() const;
+
+  // Whether the content is the same, bit for bit.
+  friend bool operator==(const FloatHistogram& a, const FloatHistogram& b);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace adze
