@@ -1,0 +1,107 @@
+#include "io/config_rules.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <set>
+
+#include "adze/error.h"
+#include "adze/registry.h"
+
+namespace adze {
+namespace {
+
+constexpr ErrorCode kBad = ErrorCode::kInvalidArgument;
+
+void CheckOneOf(const char* field, int value, std::initializer_list<int> allowed) {
+  if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return;
+  std::string list;
+  for (int a : allowed) list += (list.empty() ? "" : ", ") + std::to_string(a);
+  throw Error(kBad,
+              std::string(field) + " is " + std::to_string(value) + ", but must be one of " + list);
+}
+
+void CheckPercentile(const char* field, double value) {
+  Require(value > 0.5 && value <= 1, kBad, field, " is ", value, ", but must be in (0.5, 1]");
+}
+
+void CheckKnown(const std::string& algorithm) {
+  if (Builtin<CalibratorRegistry>().Find(algorithm)) return;
+  std::string names;
+  for (const auto& [name, def] : Builtin<CalibratorRegistry>().all()) {
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  throw Error(kBad, "act_algo is '" + algorithm + "', but must be one of " + names);
+}
+
+}  // namespace
+
+void CheckBatchNum(int64_t batch_num) {
+  Require(batch_num > 0 && batch_num <= INT32_MAX, kBad, "batch_num is ", batch_num,
+          ", but must be greater than zero");
+}
+
+void CheckActivation(const ActivationConfig& config) {
+  CheckKnown(config.algorithm);
+  CheckOneOf("activation num_bits", config.num_bits, {4, 8, 16});
+  CheckPercentile("max_percentile", config.max_percentile);
+  CheckPercentile("min_percentile", config.min_percentile);
+  const double start = config.search_start, end = config.search_end, step = config.search_step;
+  Require(start > 0, kBad, "search_range starts at ", start, ", but its start must be above 0");
+  Require(start < end, kBad, "search_range is [", start, ", ", end,
+          "], but its start must be below its end");
+  Require(step > 0, kBad, "search_step is ", step, ", but must be above 0");
+  // 1.3 - 0.7 is 0.6000000000000001 in binary: decimals of a config have fewer digits than 12.
+  Require(step <= (end - start) * (1 + 1e-12), kBad, "search_step is ", step,
+          ", but must be at most search_range's length ", end - start);
+  CheckOneOf("num_of_bins", config.num_bins, {1024, 2048, 4096, 8192});
+}
+
+void CheckWeight(const WeightConfig& config, const LayerInfo& layer) {
+  Require(config.algorithm == "arq_quantize", kBad, "wts_algo is '", config.algorithm,
+          "', but must be arq_quantize");
+  CheckOneOf("weight num_bits", config.num_bits, {4, 6, 7, 8});
+  Require((config.num_bits != 6 && config.num_bits != 7) || MayHaveOddBits(layer), kBad,
+          "weight num_bits is ", config.num_bits, ", which a ", layer.op, " cannot have; use 8");
+  Require(!config.per_channel || layer.per_channel, kBad, "channel_wise is true, but a ", layer.op,
+          " has one scale for the whole tensor; set it to false");
+}
+
+void RefuseBalancer(double migration_strength) {
+  Require(migration_strength >= 0.2 && migration_strength <= 0.8, kBad, "dmq_balancer_param is ",
+          migration_strength, ", but must be in [0.2, 0.8]");
+  throw Error(ErrorCode::kUnsupported, "dmq_balancer_param: the balancer is not supported");
+}
+
+bool MayHaveOddBits(const LayerInfo& layer) { return layer.op == "Conv2D"; }
+
+const LayerInfo* FindLayer(const std::vector<LayerInfo>& layers, const std::string& name) {
+  auto it = std::find_if(layers.begin(), layers.end(),
+                         [&](const LayerInfo& layer) { return layer.name == name; });
+  return it == layers.end() ? nullptr : &*it;
+}
+
+void CheckUnique(const char* list, const std::vector<std::string>& names) {
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    Require(seen.insert(name).second, kBad, list, " has '", name, "' more than once");
+  }
+}
+
+void CheckSkipFusion(const std::vector<std::string>& names, const std::vector<LayerInfo>& layers) {
+  CheckUnique("skip_fusion_layers", names);
+  for (const std::string& name : names) {
+    const LayerInfo* layer = FindLayer(layers, name);
+    Require(layer, kBad, "skip_fusion_layers has '", name,
+            "', which is not a layer of the graph that can be fused");
+    Require(layer->has_weight, kBad, "skip_fusion_layers has '", name, "', but a ", layer->op,
+            " cannot be fused with anything");
+  }
+}
+
+void CheckAnyEnabled(const Config& config) {
+  const bool any = std::any_of(config.layers.begin(), config.layers.end(),
+                               [](const auto& layer) { return layer.second.quantize; });
+  Require(any, kBad, "no layer is enabled; enable at least one");
+}
+
+}  // namespace adze

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "adze/config.h"
+
+namespace adze {
+
+// The rules of reference/amct-interfaces section 6.1 on values, whichever form they were read from.
+// kInvalidArgument names field and range; kUnsupported what this library does not do.
+void CheckBatchNum(int64_t batch_num);
+void CheckActivation(const ActivationConfig& config);
+void CheckWeight(const WeightConfig& config, const LayerInfo& layer);
+// An enabled balancer: its range, then that it is not supported.
+[[noreturn]] void RefuseBalancer(double migration_strength);
+// skip_fusion_layers: no repeats, each a layer that fusion may touch.
+void CheckSkipFusion(const std::vector<std::string>& names, const std::vector<LayerInfo>& layers);
+// Repeated names of a list.
+void CheckUnique(const char* list, const std::vector<std::string>& names);
+// At least one layer is to be quantized.
+void CheckAnyEnabled(const Config& config);
+
+// The weight may have 6 or 7 bits (AMCT's Winograd mode).
+bool MayHaveOddBits(const LayerInfo& layer);
+
+// The layer of that name, or null.
+const LayerInfo* FindLayer(const std::vector<LayerInfo>& layers, const std::string& name);
+
+Config ParseJsonConfig(std::string_view text, const std::vector<LayerInfo>& layers);
+Config ParseSimplifiedConfig(std::string_view text, const std::vector<LayerInfo>& layers);
+
+}  // namespace adze

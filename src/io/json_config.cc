@@ -1,0 +1,209 @@
+// AMCT's JSON config: reading (reference/amct-interfaces section 6.1).
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "adze/error.h"
+#include "io/config_rules.h"
+
+namespace adze {
+namespace {
+
+using nlohmann::json;
+constexpr ErrorCode kBad = ErrorCode::kInvalidArgument;
+
+// Parses, and refuses an object that has a key twice (the parser alone would keep the last).
+json ParseUnique(std::string_view text) {
+  std::vector<std::set<std::string>> open;
+  std::set<std::string> repeated;
+  const auto watch = [&](int, json::parse_event_t event, json& value) {
+    if (event == json::parse_event_t::object_start) open.emplace_back();
+    if (event == json::parse_event_t::object_end) open.pop_back();
+    if (event == json::parse_event_t::key) {
+      const std::string key = value.get<std::string>();
+      if (!open.back().insert(key).second) repeated.insert(key);
+    }
+    return true;
+  };
+  json result;
+  try {
+    result = json::parse(text, watch);
+  } catch (const json::exception& e) {
+    throw Error(ErrorCode::kBadFile, std::string("is not JSON: ") + e.what());
+  }
+  std::string names;
+  for (const std::string& name : repeated) names += (names.empty() ? "'" : ", '") + name + "'";
+  Require(repeated.empty(), kBad, "repeated keys: ", names);
+  return result;
+}
+
+// Named values of one JSON object; remembers which were asked for.
+class Fields {
+ public:
+  Fields(const json& object, std::string what) : object_(object), what_(std::move(what)) {
+    Require(object.is_object(), kBad, what_, " must be an object, but is of type ",
+            object.type_name());
+  }
+  bool Has(const std::string& key) const { return object_.contains(key); }
+
+  bool Bool(const std::string& key, bool fallback) {
+    const json* value = Find(key, &json::is_boolean, "true or false");
+    return value ? value->get<bool>() : fallback;
+  }
+  int Integer(const std::string& key, int fallback) {
+    const json* value = Find(key, &json::is_number_integer, "an integer");
+    if (!value) return fallback;
+    const auto number = value->get<int64_t>();
+    Require(number >= INT32_MIN && number <= INT32_MAX, kBad, key, " is ", number,
+            ", which is too large");
+    return static_cast<int>(number);
+  }
+  double Number(const std::string& key, double fallback) {
+    const json* value = Find(key, &json::is_number, "a number");
+    return value ? value->get<double>() : fallback;
+  }
+  std::string String(const std::string& key, const std::string& fallback) {
+    const json* value = Find(key, &json::is_string, "a string");
+    return value ? value->get<std::string>() : fallback;
+  }
+  const json* Array(const std::string& key) { return Find(key, &json::is_array, "a list"); }
+  const json* Object(const std::string& key) { return Find(key, &json::is_object, "an object"); }
+
+  // Refuses what was not asked for.
+  void CheckNoOthers() const {
+    for (const auto& [key, value] : object_.items()) {
+      Require(known_.count(key), kBad, "unknown parameter '", key, "' in ", what_);
+    }
+  }
+
+ private:
+  const json* Find(const std::string& key, bool (json::*is)() const noexcept, const char* wanted) {
+    known_.insert(key);
+    auto it = object_.find(key);
+    if (it == object_.end()) return nullptr;
+    Require(((*it).*is)(), kBad, key, " must be ", wanted, ", but is of type ", it->type_name());
+    return &*it;
+  }
+
+  const json& object_;
+  std::string what_;
+  std::set<std::string> known_;
+};
+
+ActivationConfig ReadActivation(const json& object, bool asymmetric) {
+  Fields fields(object, "activation_quant_params");
+  ActivationConfig config{.asymmetric = asymmetric};
+  config.algorithm = fields.String("act_algo", config.algorithm);
+  config.num_bits = fields.Integer("num_bits", config.num_bits);
+  config.asymmetric = fields.Bool("asymmetric", asymmetric);
+
+  std::string ifmr_fields, hfmg_fields;
+  for (const char* key : {"max_percentile", "min_percentile", "search_range", "search_step"}) {
+    if (fields.Has(key)) ifmr_fields += std::string(" ") + key;
+  }
+  if (fields.Has("num_of_bins")) hfmg_fields = " num_of_bins";
+  Require(ifmr_fields.empty() || hfmg_fields.empty(), kBad, "fields of ifmr (", ifmr_fields,
+          " ) and of hfmg (", hfmg_fields, " ) do not mix");
+  Require(ifmr_fields.empty() || config.algorithm == "ifmr", kBad, "act_algo is '",
+          config.algorithm, "', but there are fields of ifmr:", ifmr_fields);
+  Require(hfmg_fields.empty() || config.algorithm == "hfmg", kBad, "act_algo is '",
+          config.algorithm, "', but there are fields of hfmg:", hfmg_fields);
+
+  config.max_percentile = fields.Number("max_percentile", config.max_percentile);
+  config.min_percentile = fields.Number("min_percentile", config.min_percentile);
+  config.search_step = fields.Number("search_step", config.search_step);
+  config.num_bins = fields.Integer("num_of_bins", config.num_bins);
+  if (const json* range = fields.Array("search_range")) {
+    Require(range->size() == 2 && (*range)[0].is_number() && (*range)[1].is_number(), kBad,
+            "search_range must be a list of two numbers");
+    config.search_start = (*range)[0].get<double>();
+    config.search_end = (*range)[1].get<double>();
+  }
+  fields.CheckNoOthers();
+  CheckActivation(config);
+  return config;
+}
+
+WeightConfig ReadWeight(const json& object, const LayerInfo& layer) {
+  Fields fields(object, "weight_quant_params");
+  WeightConfig config{.per_channel = layer.per_channel};
+  config.algorithm = fields.String("wts_algo", config.algorithm);
+  Require(config.algorithm != "nuq_quantize", ErrorCode::kUnsupported,
+          "wts_algo is nuq_quantize, but non-uniform weights are not supported");
+  for (const char* key : {"num_steps", "num_of_iteration"}) {
+    Require(!fields.Has(key), kBad, key, " does not belong to wts_algo ", config.algorithm);
+  }
+  config.num_bits = fields.Integer("num_bits", config.num_bits);
+  config.per_channel = fields.Bool("channel_wise", config.per_channel);
+  fields.CheckNoOthers();
+  CheckWeight(config, layer);
+  return config;
+}
+
+LayerConfig ReadLayer(const json& object, const LayerInfo& layer, bool asymmetric) {
+  Fields fields(object, "the layer");
+  LayerConfig config;
+  config.quantize = fields.Bool("quant_enable", true);
+  Require(!fields.Bool("approximate_enable", false), ErrorCode::kUnsupported,
+          "approximate_enable is true, but approximation is not supported");
+  if (fields.Has("dmq_balancer_param")) RefuseBalancer(fields.Number("dmq_balancer_param", 0));
+  const json empty = json::object();
+  const json* activation = fields.Object("activation_quant_params");
+  config.activation = ReadActivation(activation ? *activation : empty, asymmetric);
+  const json* weight = fields.Object("weight_quant_params");
+  config.weight = ReadWeight(weight ? *weight : empty, layer);
+  fields.CheckNoOthers();
+  return config;
+}
+
+std::vector<std::string> ReadNames(const json& list, const char* key) {
+  std::vector<std::string> names;
+  for (const json& name : list) {
+    Require(name.is_string(), kBad, key, " must hold strings, but has one of type ",
+            name.type_name());
+    names.push_back(name.get<std::string>());
+  }
+  return names;
+}
+
+}  // namespace
+
+Config ParseJsonConfig(std::string_view text, const std::vector<LayerInfo>& layers) {
+  const json root = ParseUnique(text);
+  Fields fields(root, "the config");
+  Config config;
+  const int version = fields.Integer("version", 1);
+  Require(version == 1, kBad, "version is ", version, ", but must be 1");
+  config.batch_num = fields.Integer("batch_num", config.batch_num);
+  CheckBatchNum(config.batch_num);
+  config.activation_offset = fields.Bool("activation_offset", config.activation_offset);
+  config.joint_quant = fields.Bool("joint_quant", config.joint_quant);
+  config.do_fusion = fields.Bool("do_fusion", config.do_fusion);
+  if (const json* names = fields.Array("skip_fusion_layers")) {
+    config.skip_fusion_layers = ReadNames(*names, "skip_fusion_layers");
+    CheckSkipFusion(config.skip_fusion_layers, layers);
+  }
+  if (const json* tensors = fields.Array("tensor_quantize")) {
+    Require(tensors->empty(), ErrorCode::kUnsupported,
+            "tensor_quantize: quantizing single tensors is not supported");
+  }
+  const std::string precision = fields.String("fakequant_precision_mode", "DEFAULT");
+  Require(precision == "DEFAULT", ErrorCode::kUnsupported, "fakequant_precision_mode ", precision,
+          " is not supported");
+
+  const std::set<std::string> globals = {
+      "version",   "batch_num",          "activation_offset", "joint_quant",
+      "do_fusion", "skip_fusion_layers", "tensor_quantize",   "fakequant_precision_mode"};
+  for (const auto& [key, value] : root.items()) {
+    if (globals.count(key)) continue;
+    const LayerInfo* layer = FindLayer(layers, key);
+    Require(layer, kBad, "'", key,
+            "' is neither a parameter nor a layer of the graph that can be quantized");
+    ErrorScope scope("layer", key);
+    config.layers[key] = ReadLayer(value, *layer, config.activation_offset);
+  }
+  CheckAnyEnabled(config);
+  return config;
+}
+
+}  // namespace adze

@@ -1,0 +1,122 @@
+// AMCT's record file: reading and the checks of reference/amct-interfaces section 7.4 that need no
+// graph.
+#include <cmath>
+#include <set>
+
+#include "adze/error.h"
+#include "adze/file.h"
+#include "adze/record.h"
+#include "io/text_proto.h"
+#include "proto/record.pb.h"
+
+namespace adze {
+namespace {
+
+constexpr ErrorCode kBad = ErrorCode::kInvalidArgument;
+constexpr float kEpsilon = 1.192092896e-7f;
+
+// Bits of "INT8" and so on; 8 if the field is absent.
+int NumBits(bool present, const std::string& type, const char* field, std::set<int> allowed) {
+  if (!present) return 8;
+  std::string names;
+  for (int bits : allowed) {
+    const std::string name = "INT" + std::to_string(bits);
+    if (type == name) return bits;
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  throw Error(kBad, std::string(field) + " '" + type + "' is unsupported; it is one of " + names);
+}
+
+void CheckScale(const char* field, float scale) {
+  Require(std::isfinite(scale) && scale > 0, kBad, field, " is ", scale,
+          ", but must be a positive float32");
+}
+
+QuantParams ReadActivation(const proto::SingleLayerRecord& value) {
+  Require(value.has_scale_d() && value.has_offset_d(), kBad,
+          value.has_scale_d() ? "offset_d" : "scale_d",
+          " is missing: the calibration of its data was not finished; calibrate again");
+  const int num_bits = value.has_act_type()
+                           ? NumBits(true, value.act_type(), "act_type", {4, 8, 16})
+                           : NumBits(value.has_dst_type(), value.dst_type(), "dst_type", {4, 8});
+  CheckScale("scale_d", value.scale_d());
+  const int32_t offset = value.offset_d();
+  Require(offset >= QuantMin(num_bits) && offset <= QuantMax(num_bits), kBad, "offset_d is ",
+          offset, ", but must be in [", QuantMin(num_bits), ", ", QuantMax(num_bits), "]");
+  return {{.num_bits = num_bits, .symmetric = offset == 0}, {value.scale_d()}, {offset}};
+}
+
+std::optional<QuantParams> ReadWeight(const proto::SingleLayerRecord& value) {
+  if (value.scale_w_size() == 0 && value.offset_w_size() == 0) return std::nullopt;
+  Require(value.scale_w_size() == value.offset_w_size(), kBad, "scale_w has ", value.scale_w_size(),
+          " values and offset_w ", value.offset_w_size(), "; their lengths must be equal");
+  const int num_bits = value.has_wts_type()
+                           ? NumBits(true, value.wts_type(), "wts_type", {4, 6, 7, 8})
+                           : NumBits(value.has_dst_type(), value.dst_type(), "dst_type", {4, 8});
+  for (float scale : value.scale_w()) CheckScale("scale_w", scale);
+  for (int32_t offset : value.offset_w()) {
+    Require(offset == 0, kBad, "offset_w is ", offset, ", but must be 0: weights are symmetric");
+  }
+  return QuantParams{{.num_bits = num_bits, .symmetric = true},
+                     {value.scale_w().begin(), value.scale_w().end()},
+                     {value.offset_w().begin(), value.offset_w().end()}};
+}
+
+// Factors that this library does not apply must not be dropped in silence.
+void RefuseOthers(const proto::SingleLayerRecord& value) {
+  for (uint32_t shift : value.shift_bit()) {
+    Require(shift == 0, kBad, "shift_bit is ", shift,
+            ", but a right shift is not supported; delete it");
+  }
+  if (value.cluster_size() > 0) {
+    Require(value.cluster_size() == 16 || value.cluster_size() == 32, kBad, "cluster has ",
+            value.cluster_size(), " values, but must have 16 or 32");
+    for (int32_t centre : value.cluster()) {
+      Require(centre >= -128 && centre <= 127, kBad, "cluster has the value ", centre,
+              ", but must be in [-128, 127]");
+    }
+    throw Error(ErrorCode::kUnsupported, "cluster: non-uniform weights are not supported");
+  }
+  if (value.tensor_balance_factor_size() > 0) {
+    for (float factor : value.tensor_balance_factor()) {
+      Require(factor >= kEpsilon && factor <= 1 / kEpsilon, kBad, "tensor_balance_factor is ",
+              factor, ", but must be in [", kEpsilon, ", ", 1 / kEpsilon, "]");
+    }
+    throw Error(ErrorCode::kUnsupported, "tensor_balance_factor: the balancer is not supported");
+  }
+}
+
+LayerRecord ReadLayer(const proto::MapFiledEntry& entry) {
+  const proto::SingleLayerRecord& value = entry.value();
+  LayerRecord layer{.name = entry.key()};
+  layer.skip_fusion = value.skip_fusion();
+  RefuseOthers(value);
+  const bool has_factors = value.has_scale_d() || value.has_offset_d() ||
+                           value.scale_w_size() > 0 || value.offset_w_size() > 0;
+  if (!has_factors) return layer;  // carries skip_fusion only
+  layer.activation = ReadActivation(value);
+  layer.weight = ReadWeight(value);
+  return layer;
+}
+
+}  // namespace
+
+Record ReadRecord(const std::filesystem::path& path) {
+  const std::string text = ReadFile(path);
+  ErrorScope file("file", path.string());
+  proto::ScaleOffsetRecord content;
+  ParseTextProto(text, "a record file", &content);
+  Record record;
+  std::set<std::string> seen;
+  for (int i = 0; i < content.record_size(); ++i) {
+    const proto::MapFiledEntry& entry = content.record(i);
+    Require(entry.has_key(), kBad, "record ", i + 1, " has no key");
+    ErrorScope layer("layer", entry.key());
+    Require(entry.has_value(), kBad, "its record has no value");
+    Require(seen.insert(entry.key()).second, kBad, "has two records; keep one");
+    record.layers.push_back(ReadLayer(entry));
+  }
+  return record;
+}
+
+}  // namespace adze

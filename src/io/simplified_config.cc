@@ -1,0 +1,212 @@
+// AMCT's simplified calibration config, protobuf text (reference/amct-interfaces section 5.1).
+#include <algorithm>
+#include <cstdlib>
+
+#include "adze/error.h"
+#include "io/config_rules.h"
+#include "io/text_proto.h"
+#include "proto/config.pb.h"
+
+namespace adze {
+namespace {
+
+constexpr ErrorCode kBad = ErrorCode::kInvalidArgument;
+
+// What a float of the file means as decimal: 0.7 stays 0.7.
+double ToDecimal(float value) { return std::strtod(ShortestDecimal(value).c_str(), nullptr); }
+
+// common_config is made to fit each layer, an override has to fit as it stands.
+enum class Strictness { kReduce, kRefuse };
+
+template <typename Message>
+void ReadCommonFields(const Message& message, Strictness strictness, ActivationConfig* config) {
+  if (message.dst_type() == proto::INT16) {
+    Require(strictness == Strictness::kReduce, ErrorCode::kUnsupported,
+            "dst_type INT16 is not supported; use INT8");
+  }
+  if (message.has_asymmetric()) config->asymmetric = message.asymmetric();
+}
+
+bool HasAsymmetric(const proto::CalibrationConfig& source) {
+  return source.has_hfmg_quantize() ? source.hfmg_quantize().has_asymmetric()
+                                    : source.ifmr_quantize().has_asymmetric();
+}
+
+ActivationConfig ReadActivation(const proto::CalibrationConfig& source, Strictness strictness,
+                                bool asymmetric) {
+  ActivationConfig config{.asymmetric = asymmetric};
+  if (source.has_hfmg_quantize()) {
+    const proto::HFMGQuantize& hfmg = source.hfmg_quantize();
+    config.algorithm = "hfmg";
+    if (hfmg.has_num_of_bins()) config.num_bins = static_cast<int>(hfmg.num_of_bins());
+    ReadCommonFields(hfmg, strictness, &config);
+    return config;
+  }
+  const proto::FMRQuantize& ifmr = source.ifmr_quantize();
+  if (ifmr.has_search_range_start()) config.search_start = ToDecimal(ifmr.search_range_start());
+  if (ifmr.has_search_range_end()) config.search_end = ToDecimal(ifmr.search_range_end());
+  if (ifmr.has_search_step()) config.search_step = ToDecimal(ifmr.search_step());
+  if (ifmr.has_max_percentile()) config.max_percentile = ToDecimal(ifmr.max_percentile());
+  if (ifmr.has_min_percentile()) config.min_percentile = ToDecimal(ifmr.min_percentile());
+  ReadCommonFields(ifmr, strictness, &config);
+  return config;
+}
+
+WeightConfig ReadWeight(const proto::CalibrationConfig& source, const LayerInfo& layer,
+                        Strictness strictness) {
+  Require(!source.has_nuq_quantize(), ErrorCode::kUnsupported,
+          "nuq_quantize: non-uniform weights are not supported");
+  const proto::ARQuantize& arq = source.arq_quantize();
+  WeightConfig config{.per_channel = layer.per_channel};
+  if (arq.has_channel_wise()) config.per_channel = arq.channel_wise();
+  if (arq.has_quant_bits()) {
+    const auto bits = static_cast<int>(arq.quant_bits());
+    Require(bits >= 6 && bits <= 8, kBad, "quant_bits is ", bits, ", but must be 6, 7 or 8");
+    const bool reduce = strictness == Strictness::kReduce && !MayHaveOddBits(layer);
+    config.num_bits = reduce ? 8 : bits;
+  }
+  return config;
+}
+
+// Whose settings a layer follows, and how strictly.
+struct Choice {
+  const proto::CalibrationConfig* source;
+  Strictness strictness;
+};
+
+class Reader {
+ public:
+  Reader(const proto::AMCTConfig& file, const std::vector<LayerInfo>& layers)
+      : file_(file), layers_(layers) {}
+
+  Config Read() const {
+    Config config;
+    if (file_.has_batch_num()) CheckBatchNum(file_.batch_num());
+    config.batch_num = file_.has_batch_num() ? static_cast<int>(file_.batch_num()) : 1;
+    config.activation_offset = !file_.has_activation_offset() || file_.activation_offset();
+    config.joint_quant = file_.joint_quant();
+    config.do_fusion = !file_.has_do_fusion() || file_.do_fusion();
+    config.skip_fusion_layers = Names(file_.skip_fusion_layers());
+    CheckSkipFusion(config.skip_fusion_layers, layers_);
+    RefuseUnsupported();
+    CheckNames();
+    for (const LayerInfo& layer : layers_) {
+      ErrorScope scope("layer", layer.name);
+      config.layers[layer.name] = ReadLayer(layer, config.activation_offset);
+    }
+    CheckAnyEnabled(config);
+    return config;
+  }
+
+ private:
+  template <typename Repeated>
+  static std::vector<std::string> Names(const Repeated& names) {
+    return {names.begin(), names.end()};
+  }
+
+  void RefuseUnsupported() const {
+    const ErrorCode code = ErrorCode::kUnsupported;
+    Require(!file_.has_nuq_config(), code, "nuq_config: non-uniform weights are not supported");
+    Require(file_.tensor_quantize_size() == 0, code,
+            "tensor_quantize: quantizing single tensors is not supported");
+    Require(file_.fakequant_precision_mode() == proto::DEFAULT, code,
+            "fakequant_precision_mode FORCE_FP16_QUANT is not supported");
+    Require(!file_.weight_offset(), code, "weight_offset: weights are symmetric");
+  }
+
+  void CheckType(const char* list, const std::string& type) const {
+    const bool known = std::any_of(layers_.begin(), layers_.end(),
+                                   [&](const LayerInfo& layer) { return layer.op == type; });
+    Require(known, kBad, list, " has '", type,
+            "', which is the type of no layer of the graph that can be quantized");
+  }
+  void CheckLayer(const char* list, const std::string& name) const {
+    Require(FindLayer(layers_, name), kBad, list, " has '", name,
+            "', which is not a layer of the graph that can be quantized");
+  }
+
+  void CheckNames() const {
+    CheckUnique("skip_layers", Names(file_.skip_layers()));
+    for (const std::string& name : file_.skip_layers()) CheckLayer("skip_layers", name);
+    CheckUnique("skip_layer_types", Names(file_.skip_layer_types()));
+    for (const std::string& type : file_.skip_layer_types()) CheckType("skip_layer_types", type);
+
+    std::vector<std::string> types, names;
+    for (const proto::OverrideLayerType& entry : file_.override_layer_types()) {
+      Require(entry.has_layer_type() && entry.has_calibration_config(), kBad,
+              "an entry of override_layer_types needs layer_type and calibration_config");
+      CheckType("override_layer_types", entry.layer_type());
+      types.push_back(entry.layer_type());
+    }
+    CheckUnique("override_layer_types", types);
+    for (const proto::OverrideLayer& entry : file_.override_layer_configs()) {
+      Require(entry.has_layer_name() && entry.has_calibration_config(), kBad,
+              "an entry of override_layer_configs needs layer_name and calibration_config");
+      CheckLayer("override_layer_configs", entry.layer_name());
+      names.push_back(entry.layer_name());
+    }
+    CheckUnique("override_layer_configs", names);
+  }
+
+  // The nearest setting replaces the farther ones whole.
+  Choice Choose(const LayerInfo& layer) const {
+    for (const proto::OverrideLayer& entry : file_.override_layer_configs()) {
+      if (entry.layer_name() == layer.name) {
+        return {&entry.calibration_config(), Strictness::kRefuse};
+      }
+    }
+    for (const proto::OverrideLayerType& entry : file_.override_layer_types()) {
+      if (entry.layer_type() == layer.op) return {&entry.calibration_config(), Strictness::kRefuse};
+    }
+    if (file_.has_common_config() || file_.override_layer_types_size() > 0) {
+      return {&file_.common_config(), Strictness::kReduce};
+    }
+    // Fields of an older edition.
+    return {layer.per_channel ? &file_.conv_calibration_config() : &file_.fc_calibration_config(),
+            Strictness::kReduce};
+  }
+
+  bool IsSkipped(const LayerInfo& layer) const {
+    const auto& names = file_.skip_layers();
+    const auto& types = file_.skip_layer_types();
+    return std::find(names.begin(), names.end(), layer.name) != names.end() ||
+           std::find(types.begin(), types.end(), layer.op) != types.end();
+  }
+
+  LayerConfig ReadLayer(const LayerInfo& layer, bool activation_offset) const {
+    const Choice choice = Choose(layer);
+    const proto::CalibrationConfig& common = file_.common_config();
+    bool asymmetric = activation_offset;
+    if (choice.source->has_hfmg_quantize() == common.has_hfmg_quantize() && HasAsymmetric(common)) {
+      asymmetric = common.has_hfmg_quantize() ? common.hfmg_quantize().asymmetric()
+                                              : common.ifmr_quantize().asymmetric();
+    }
+    LayerConfig config{.quantize = !IsSkipped(layer)};
+    config.activation = ReadActivation(*choice.source, choice.strictness, asymmetric);
+    config.weight = ReadWeight(*choice.source, layer, choice.strictness);
+    if (!config.quantize) {
+      config.weight.per_channel &= layer.per_channel;
+      return config;
+    }
+    if (choice.source->has_dmq_balancer()) {
+      const proto::DMQBalancer& dmq = choice.source->dmq_balancer();
+      RefuseBalancer(dmq.has_migration_strength() ? ToDecimal(dmq.migration_strength()) : 0.5);
+    }
+    CheckActivation(config.activation);
+    CheckWeight(config.weight, layer);
+    return config;
+  }
+
+  const proto::AMCTConfig& file_;
+  const std::vector<LayerInfo>& layers_;
+};
+
+}  // namespace
+
+Config ParseSimplifiedConfig(std::string_view text, const std::vector<LayerInfo>& layers) {
+  proto::AMCTConfig file;
+  ParseTextProto(text, "a calibration config", &file);
+  return Reader(file, layers).Read();
+}
+
+}  // namespace adze

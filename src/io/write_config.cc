@@ -1,0 +1,73 @@
+// AMCT's JSON config: writing.
+#include <nlohmann/json.hpp>
+
+#include "adze/config.h"
+
+namespace adze {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// As Python's json.dump(indent=4, separators=(',', ':')), which AMCT uses.
+void Dump(const Json& value, int indent, std::string* text) {
+  if (!value.is_structured() || value.empty()) {
+    *text += value.dump();
+    return;
+  }
+  const std::string line = "\n" + std::string(indent + 4, ' ');
+  bool first = true;
+  *text += value.is_object() ? '{' : '[';
+  for (const auto& [key, item] : value.items()) {
+    *text += (first ? "" : ",") + line;
+    if (value.is_object()) *text += Json(key).dump() + ':';
+    Dump(item, indent + 4, text);
+    first = false;
+  }
+  *text += "\n" + std::string(indent, ' ') + (value.is_object() ? '}' : ']');
+}
+
+Json ToJson(const ActivationConfig& config) {
+  Json json;
+  json["num_bits"] = config.num_bits;
+  if (config.algorithm == "ifmr") {
+    json["max_percentile"] = config.max_percentile;
+    json["min_percentile"] = config.min_percentile;
+    json["search_range"] = {config.search_start, config.search_end};
+    json["search_step"] = config.search_step;
+  } else if (config.algorithm == "hfmg") {
+    json["num_of_bins"] = config.num_bins;
+  }
+  json["act_algo"] = config.algorithm;
+  json["asymmetric"] = config.asymmetric;
+  return json;
+}
+
+}  // namespace
+
+std::string SerializeConfig(const Config& config, const std::vector<LayerInfo>& layers) {
+  Json json;
+  json["version"] = 1;
+  json["batch_num"] = config.batch_num;
+  json["activation_offset"] = config.activation_offset;
+  json["joint_quant"] = config.joint_quant;
+  json["do_fusion"] = config.do_fusion;
+  json["skip_fusion_layers"] = config.skip_fusion_layers;
+  std::map<std::string, LayerConfig> all = config.layers;
+  for (const LayerInfo& layer : layers) {
+    if (config.layers.count(layer.name)) continue;
+    all[layer.name] = {.quantize = false, .weight = {.per_channel = layer.per_channel}};
+  }
+  for (const auto& [name, layer] : all) {
+    json[name] = {{"quant_enable", layer.quantize},
+                  {"activation_quant_params", ToJson(layer.activation)},
+                  {"weight_quant_params",
+                   {{"num_bits", layer.weight.num_bits},
+                    {"wts_algo", layer.weight.algorithm},
+                    {"channel_wise", layer.weight.per_channel}}}};
+  }
+  std::string text;
+  Dump(json, 0, &text);
+  return text + "\n";
+}
+
+}  // namespace adze

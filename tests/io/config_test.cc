@@ -1,0 +1,244 @@
+#include "adze/config.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "adze/error.h"
+
+namespace adze {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::vector<LayerInfo>& Layers() {
+  static const std::vector<LayerInfo> layers = {
+      {.name = "conv", .op = "Conv2D", .per_channel = true},
+      {.name = "dw", .op = "DepthwiseConv2dNative", .per_channel = true},
+      {.name = "fc", .op = "MatMul"},
+      {.name = "pool", .op = "AvgPool", .has_weight = false}};
+  return layers;
+}
+
+Config Read(const std::string& text) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "config";
+  std::ofstream(path) << text;
+  return ReadConfig(path, Layers());
+}
+
+std::string Refusal(const std::string& text) {
+  try {
+    Read(text);
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "accepted";
+}
+
+// A JSON config of the layer "conv" with these fields.
+std::string Conv(const std::string& fields) { return "{\"version\":1,\"conv\":{" + fields + "}}"; }
+std::string Activation(const std::string& fields) {
+  return Conv("\"activation_quant_params\":{" + fields + "}");
+}
+std::string Weight(const std::string& fields) {
+  return Conv("\"weight_quant_params\":{" + fields + "}");
+}
+
+TEST(JsonConfig, IsWrittenAsAmctDoes) {
+  Config config = DefaultConfig(Layers());
+  config.layers.erase("pool");
+  config.layers.erase("dw");
+  config.layers.at("fc").activation = {.algorithm = "min_max", .asymmetric = false};
+  const std::string text = SerializeConfig(config, {Layers()[0], Layers()[2]});
+  EXPECT_EQ(text, R"({
+    "version":1,
+    "batch_num":1,
+    "activation_offset":true,
+    "joint_quant":false,
+    "do_fusion":true,
+    "skip_fusion_layers":[],
+    "conv":{
+        "quant_enable":true,
+        "activation_quant_params":{
+            "num_bits":8,
+            "max_percentile":0.999999,
+            "min_percentile":0.999999,
+            "search_range":[
+                0.7,
+                1.3
+            ],
+            "search_step":0.01,
+            "act_algo":"ifmr",
+            "asymmetric":true
+        },
+        "weight_quant_params":{
+            "num_bits":8,
+            "wts_algo":"arq_quantize",
+            "channel_wise":true
+        }
+    },
+    "fc":{
+        "quant_enable":true,
+        "activation_quant_params":{
+            "num_bits":8,
+            "act_algo":"min_max",
+            "asymmetric":false
+        },
+        "weight_quant_params":{
+            "num_bits":8,
+            "wts_algo":"arq_quantize",
+            "channel_wise":false
+        }
+    }
+}
+)");
+  const Config read = Read(text);
+  EXPECT_EQ(read.layers.size(), 2);
+  EXPECT_EQ(SerializeConfig(read, {Layers()[0], Layers()[2]}), text);
+}
+
+TEST(JsonConfig, LayersItDoesNotNameStayInFloat) {
+  const Config config = Read(Conv(""));
+  EXPECT_EQ(config.layers.size(), 1);
+  EXPECT_TRUE(config.layers.at("conv").quantize);
+  const std::string text = SerializeConfig(config, Layers());
+  EXPECT_THAT(text, HasSubstr("\"pool\":{\n        \"quant_enable\":false"));
+}
+
+TEST(JsonConfig, MissingParametersHaveDefaults) {
+  const Config config = Read(R"({"batch_num":3,"activation_offset":false,
+      "fc":{}, "conv":{"activation_quant_params":{"asymmetric":true,"search_range":[0.5,1.1]}}})");
+  EXPECT_EQ(config.batch_num, 3);
+  EXPECT_FALSE(config.layers.at("fc").activation.asymmetric);
+  EXPECT_FALSE(config.layers.at("fc").weight.per_channel);
+  EXPECT_TRUE(config.layers.at("conv").activation.asymmetric);
+  EXPECT_TRUE(config.layers.at("conv").weight.per_channel);
+  EXPECT_EQ(config.layers.at("conv").activation.search_start, 0.5);
+  EXPECT_EQ(config.layers.at("conv").activation.max_percentile, 0.999999);
+}
+
+TEST(JsonConfig, EveryRuleHasItsMessage) {
+  EXPECT_THAT(Refusal("{"), HasSubstr("config': is not JSON"));
+  EXPECT_THAT(Refusal(R"({"version":2,"conv":{}})"), HasSubstr("must be 1"));
+  EXPECT_THAT(Refusal(R"({"version":"1","conv":{}})"), HasSubstr("version must be an integer"));
+  EXPECT_THAT(Refusal(R"({"batch_num":0,"conv":{}})"), HasSubstr("greater than zero"));
+  EXPECT_THAT(Refusal(R"({"batch_num":1.5,"conv":{}})"), HasSubstr("batch_num must be an integer"));
+  EXPECT_THAT(Refusal(R"({"activation_offset":1,"conv":{}})"), HasSubstr("must be true or false"));
+  EXPECT_THAT(Refusal(R"({"conv":{},"conv":{}})"), HasSubstr("repeated keys: 'conv'"));
+  EXPECT_THAT(Refusal(R"({"conv":{"quant_enable":true,"quant_enable":true}})"),
+              HasSubstr("repeated keys: 'quant_enable'"));
+  EXPECT_THAT(Refusal(R"({"cnv":{}})"), HasSubstr("'cnv' is neither"));
+  EXPECT_THAT(Refusal(R"({"version":1})"), HasSubstr("no layer is enabled"));
+  EXPECT_THAT(Refusal(Conv("\"quant_enable\":false")), HasSubstr("no layer is enabled"));
+  EXPECT_THAT(Refusal(Conv("\"x\":1")), HasSubstr("layer 'conv': unknown parameter 'x'"));
+  EXPECT_THAT(Refusal(Conv("\"dmq_balancer_param\":0.1")), HasSubstr("[0.2, 0.8]"));
+  EXPECT_THAT(Refusal(Conv("\"dmq_balancer_param\":0.5")), HasSubstr("not supported"));
+
+  EXPECT_THAT(Refusal(Activation("\"x\":1")), HasSubstr("'x' in activation_quant_params"));
+  EXPECT_THAT(Refusal(Activation("\"act_algo\":\"kl\"")), HasSubstr("ifmr, min_max"));
+  EXPECT_THAT(Refusal(Activation("\"num_bits\":7")), HasSubstr("4, 8, 16"));
+  EXPECT_THAT(Refusal(Activation("\"max_percentile\":0.5")),
+              HasSubstr("max_percentile is 0.5, but must be in (0.5, 1]"));
+  EXPECT_THAT(Refusal(Activation("\"min_percentile\":1.1")), HasSubstr("min_percentile is 1.1"));
+  EXPECT_THAT(Refusal(Activation("\"search_range\":[0,1]")), HasSubstr("above 0"));
+  EXPECT_THAT(Refusal(Activation("\"search_range\":[1,1]")), HasSubstr("below its end"));
+  EXPECT_THAT(Refusal(Activation("\"search_range\":[1]")), HasSubstr("list of two"));
+  EXPECT_THAT(Refusal(Activation("\"search_range\":1")), HasSubstr("must be a list"));
+  EXPECT_THAT(Refusal(Activation("\"search_step\":0")), HasSubstr("above 0"));
+  EXPECT_THAT(Refusal(Activation("\"search_step\":0.61")), HasSubstr("at most"));
+  EXPECT_EQ(Refusal(Activation("\"search_step\":0.6")), "accepted");
+  EXPECT_THAT(Refusal(Activation("\"search_step\":0.1,\"num_of_bins\":4096")),
+              HasSubstr("do not mix"));
+  EXPECT_THAT(Refusal(Activation("\"num_of_bins\":4096")), HasSubstr("fields of hfmg"));
+
+  EXPECT_THAT(Refusal(Weight("\"num_bits\":5")), HasSubstr("4, 6, 7, 8"));
+  EXPECT_THAT(Refusal(Weight("\"wts_algo\":\"x\"")), HasSubstr("arq_quantize"));
+  EXPECT_THAT(Refusal(Weight("\"num_steps\":32")), HasSubstr("does not belong"));
+  EXPECT_THAT(Refusal(R"({"fc":{"weight_quant_params":{"channel_wise":true}}})"),
+              HasSubstr("layer 'fc': channel_wise is true, but a MatMul"));
+  EXPECT_THAT(Refusal(R"({"fc":{"weight_quant_params":{"num_bits":6}}})"), HasSubstr("MatMul"));
+  EXPECT_THAT(Refusal(R"({"conv":{},"skip_fusion_layers":[1]})"), HasSubstr("strings"));
+  EXPECT_THAT(Refusal(R"({"conv":{},"skip_fusion_layers":["conv","conv"]})"),
+              HasSubstr("more than once"));
+  EXPECT_THAT(Refusal(R"({"conv":{},"skip_fusion_layers":["x"]})"), HasSubstr("'x'"));
+  EXPECT_THAT(Refusal(R"({"conv":{},"skip_fusion_layers":["pool"]})"), HasSubstr("AvgPool"));
+}
+
+TEST(SimplifiedConfig, EmptyMeansEveryLayerWithDefaults) {
+  const Config config = Read("# nothing\n");
+  EXPECT_EQ(SerializeConfig(config, Layers()), SerializeConfig(DefaultConfig(Layers()), Layers()));
+}
+
+TEST(SimplifiedConfig, NearerSettingsReplaceFartherOnesWhole) {
+  const Config config = Read(R"(
+      batch_num: 2
+      skip_layers: "pool"
+      common_config { arq_quantize { channel_wise: false } ifmr_quantize {
+          search_range_start: 0.8 search_step: 0.02 asymmetric: false } }
+      override_layer_types { layer_type: 'DepthwiseConv2dNative'
+          calibration_config { ifmr_quantize { search_range_end: 1.2 } } }
+      override_layer_configs { layer_name: "conv" calibration_config: {
+          arq_quantize { quant_bits: 6 } ifmr_quantize { asymmetric: t } } })");
+  EXPECT_EQ(config.batch_num, 2);
+  EXPECT_FALSE(config.layers.at("pool").quantize);
+  const LayerConfig& fc = config.layers.at("fc");
+  EXPECT_EQ(fc.activation.search_start, 0.8);
+  EXPECT_EQ(fc.activation.search_step, 0.02);
+  EXPECT_FALSE(fc.activation.asymmetric);
+  const LayerConfig& dw = config.layers.at("dw");
+  EXPECT_EQ(dw.activation.search_start, 0.7);
+  EXPECT_EQ(dw.activation.search_end, 1.2);
+  EXPECT_TRUE(dw.weight.per_channel);
+  EXPECT_FALSE(dw.activation.asymmetric);  // from common_config: the same algorithm
+  const LayerConfig& conv = config.layers.at("conv");
+  EXPECT_EQ(conv.weight.num_bits, 6);
+  EXPECT_TRUE(conv.weight.per_channel);
+  EXPECT_TRUE(conv.activation.asymmetric);
+  EXPECT_EQ(conv.activation.search_start, 0.7);
+}
+
+TEST(SimplifiedConfig, TheLastOneGivenWins) {
+  const Config config = Read(R"(batch_num: 3 batch_num: 4
+      activation_offset: true activation_offset: False
+      common_config { hfmg_quantize {} ifmr_quantize { search_step: 0.05 } })");
+  EXPECT_EQ(config.batch_num, 4);
+  EXPECT_EQ(config.layers.at("conv").activation.algorithm, "ifmr");
+  EXPECT_EQ(config.layers.at("conv").activation.search_step, 0.05);
+  EXPECT_FALSE(config.layers.at("conv").activation.asymmetric);
+}
+
+TEST(SimplifiedConfig, CommonSettingsAreReducedWhereALayerCannotHaveThem) {
+  const Config config =
+      Read("common_config { arq_quantize { quant_bits: 7 } ifmr_quantize { dst_type: INT16 } }");
+  EXPECT_EQ(config.layers.at("conv").weight.num_bits, 7);
+  EXPECT_EQ(config.layers.at("fc").weight.num_bits, 8);
+  EXPECT_EQ(config.layers.at("fc").activation.num_bits, 8);
+}
+
+TEST(SimplifiedConfig, RefusesNamingTheRule) {
+  EXPECT_THAT(Refusal("batch_nun: 1"), HasSubstr("is not a calibration config: line 1"));
+  EXPECT_THAT(Refusal("batch_num: 0"), HasSubstr("greater than zero"));
+  EXPECT_THAT(Refusal("skip_layers: 'x'"), HasSubstr("skip_layers has 'x'"));
+  EXPECT_THAT(Refusal("skip_layers: 'fc' skip_layers: 'fc'"), HasSubstr("more than once"));
+  EXPECT_THAT(Refusal("skip_layer_types: 'Conv4D'"), HasSubstr("'Conv4D'"));
+  EXPECT_THAT(Refusal("override_layer_configs { layer_name: 'fc' }"),
+              HasSubstr("needs layer_name and calibration_config"));
+  EXPECT_THAT(Refusal("override_layer_configs { layer_name: 'x' calibration_config {} }"),
+              HasSubstr("'x'"));
+  EXPECT_THAT(Refusal("common_config { arq_quantize { channel_wise: true } }"),
+              HasSubstr("channel_wise is true, but a MatMul"));
+  EXPECT_THAT(Refusal("override_layer_types { layer_type: 'MatMul' calibration_config { "
+                      "arq_quantize { quant_bits: 6 } } }"),
+              HasSubstr("MatMul cannot have"));
+  EXPECT_THAT(Refusal("common_config { ifmr_quantize { search_step: 0.7 } }"),
+              HasSubstr("layer 'conv': search_step"));
+  EXPECT_THAT(Refusal("common_config { dmq_balancer { migration_strength: 0.9 } }"),
+              HasSubstr("[0.2, 0.8]"));
+  EXPECT_THAT(Refusal("common_config { nuq_quantize {} }"), HasSubstr("nuq_quantize"));
+  EXPECT_THAT(
+      Refusal("skip_layers: 'conv' skip_layers: 'dw' skip_layers: 'fc' skip_layers: 'pool'"),
+      HasSubstr("no layer is enabled"));
+}
+
+}  // namespace
+}  // namespace adze
