@@ -59,11 +59,12 @@ void HistogramProbe::ThrowNotFinite(const Tap& tap, const Tensor& tensor) const 
                   "; check the sample and the preprocessing, or skip the layer (--skip-layer)");
 }
 
-const FloatHistogram& HistogramProbe::Find(Value value) {
-  std::vector<FloatHistogram>& histograms = taps_.at({value.node, value.index}).histograms;
-  for (size_t i = 1; i < histograms.size(); ++i) histograms[0].Merge(histograms[i]);
-  histograms.resize(1);
-  return histograms[0];
+FloatHistogram HistogramProbe::Merged(Value value) const {
+  FloatHistogram merged;
+  for (const FloatHistogram& part : taps_.at({value.node, value.index}).histograms) {
+    merged.Merge(part);
+  }
+  return merged;
 }
 
 }  // namespace adze

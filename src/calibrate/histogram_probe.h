@@ -22,12 +22,12 @@ class HistogramProbe : public Probe {
   // kInvalidArgument naming layer and sample if the tensor holds NaN or Inf.
   void OnValue(Value value, const Tensor& tensor) override;
   // All that was seen of a tensor.
-  const FloatHistogram& Find(Value value);
+  FloatHistogram Merged(Value value) const;
 
  private:
   struct Tap {
     std::string layer;                       // the first that reads it
-    std::vector<FloatHistogram> histograms;  // one a thread, merged by Find
+    std::vector<FloatHistogram> histograms;  // one a thread
   };
   [[noreturn]] void ThrowNotFinite(const Tap& tap, const Tensor& tensor) const;
 

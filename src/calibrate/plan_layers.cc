@@ -50,6 +50,8 @@ std::string ReasonFor(const Node& node, const Config& config,
 
 std::vector<PlannedLayer> PlanLayers(const Graph& prepared, const Config& config,
                                      const std::vector<std::string>& skip_layers) {
+  Require(!config.joint_quant, ErrorCode::kUnsupported,
+          "joint_quant is not supported; set it to false");
   const std::vector<Node*> nodes = FindLayers(prepared);
   std::vector<std::string> names;
   for (const Node* node : nodes) names.push_back(node->name());

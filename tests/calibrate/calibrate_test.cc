@@ -1,0 +1,185 @@
+#include "adze/calibrate.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <limits>
+
+#include "adze/cancel.h"
+#include "adze/op.h"
+#include "adze/registry.h"
+
+namespace adze {
+namespace {
+
+using ::testing::HasSubstr;
+
+// x -> a (MatMul) -> Relu -> b (MatMul); c (MatMul) reads what b reads; d's weight is not constant.
+Graph MakeGraph() {
+  Graph graph(Builtin<OpRegistry>());
+  Node& x = graph.Add("x", "Placeholder", {}, {{"dtype", DType::kFloat}, {"shape", Shape{-1, 4}}});
+  const auto weight = [&](const std::string& name, float scale) {
+    Tensor w(DType::kFloat, {4, 4});
+    for (int i = 0; i < 16; ++i) w.mutable_data<float>()[i] = scale * static_cast<float>(i - 5);
+    return graph.AddConst(name, w).output();
+  };
+  const AttrMap attrs = {{"T", DType::kFloat}};
+  Node& a = graph.Add("a", "MatMul", {x.output(), weight("wa", 0.1f)}, attrs);
+  Node& relu = graph.Add("relu", "Relu", {a.output()}, attrs);
+  Node& b = graph.Add("b", "MatMul", {relu.output(), weight("wb", 0.2f)}, attrs);
+  Node& c = graph.Add("c", "MatMul", {relu.output(), weight("wc", 0.3f)}, attrs);
+  Node& computed = graph.Add("computed", "Relu", {weight("wd", 0.4f)}, attrs);
+  Node& d = graph.Add("d", "MatMul", {b.output(), computed.output()}, attrs);
+  graph.SetOutputs({GraphOutput{"c", c.output()}, GraphOutput{"d", d.output()}});
+  return graph;
+}
+
+// Rows of four values; row 5 can be made bad.
+class Rows : public Dataset {
+ public:
+  explicit Rows(int64_t count, float bad = 0) : count_(count), bad_(bad) {}
+  int64_t size() const override { return count_; }
+  std::map<std::string, Tensor> Read(int64_t begin, int64_t end) const override {
+    Tensor rows(DType::kFloat, {end - begin, 4});
+    for (int64_t row = begin; row < end; ++row) {
+      for (int64_t i = 0; i < 4; ++i) {
+        rows.mutable_data<float>()[(row - begin) * 4 + i] =
+            row == 5 && bad_ != 0 && i == 2 ? bad_ : std::sin(static_cast<float>(row * 4 + i));
+      }
+    }
+    return {{"x", rows}};
+  }
+
+ private:
+  int64_t count_;
+  float bad_;
+};
+
+Config MakeConfig(const Graph& graph) { return DefaultConfig(QuantizableLayers(graph)); }
+
+std::string Refusal(const Graph& graph, const Dataset& data, const CalibrateOptions& options) {
+  try {
+    Calibrate(graph, PlanLayers(graph, MakeConfig(graph)), data, options);
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "accepted";
+}
+
+TEST(PlanLayers, SaysWhyALayerStaysInFloat) {
+  const Graph graph = MakeGraph();
+  Config config = MakeConfig(graph);
+  EXPECT_EQ(config.layers.size(), 3);
+  config.layers.at("b").quantize = false;
+  config.layers.erase("c");
+  const std::vector<PlannedLayer> plan = PlanLayers(graph, config, {"a"});
+  ASSERT_EQ(plan.size(), 4);
+  EXPECT_EQ(plan[0].node->name(), "a");
+  EXPECT_THAT(plan[0].skip_reason, HasSubstr("skipped"));
+  EXPECT_THAT(plan[1].skip_reason, HasSubstr("switched off"));
+  EXPECT_THAT(plan[2].skip_reason, HasSubstr("not in the config"));
+  EXPECT_EQ(plan[3].skip_reason, "weight 'computed' is not constant");
+}
+
+TEST(PlanLayers, RefusesToSkipWhatIsNoLayer) {
+  const Graph graph = MakeGraph();
+  try {
+    PlanLayers(graph, MakeConfig(graph), {"relu"});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::kNotFound);
+    EXPECT_THAT(e.what(), HasSubstr("no layer 'relu'"));
+  }
+}
+
+TEST(Calibrate, GivesTheFactorsOfWhatALayerReads) {
+  const Graph graph = MakeGraph();
+  Config config = MakeConfig(graph);
+  for (auto& [name, layer] : config.layers) layer.activation.algorithm = "min_max";
+  config.layers.at("c").activation.asymmetric = false;
+  const Record record = Calibrate(graph, PlanLayers(graph, config), Rows(10), {.batch_size = 4});
+  ASSERT_EQ(record.layers.size(), 4);
+  float low = 0, high = 0, relu_high = 0;
+  for (int row = 0; row < 10; ++row) {
+    for (int column = 0; column < 4; ++column) {
+      low = std::min(low, std::sin(static_cast<float>(row * 4 + column)));
+      high = std::max(high, std::sin(static_cast<float>(row * 4 + column)));
+      float sum = 0;
+      for (int k = 0; k < 4; ++k) {
+        sum += std::sin(static_cast<float>(row * 4 + k)) * 0.1f *
+               static_cast<float>(k * 4 + column - 5);
+      }
+      relu_high = std::max(relu_high, sum);
+    }
+  }
+  EXPECT_EQ(record.layers[0].activation, ParamsFromRange(low, high, {}));
+  EXPECT_NEAR(record.Find("b")->activation->scale[0], relu_high / 255, 1e-6f);
+  EXPECT_EQ(record.Find("b")->activation->zero_point[0], -128);
+  EXPECT_NEAR(record.Find("c")->activation->scale[0], relu_high / 127, 1e-6f);
+  EXPECT_EQ(record.Find("c")->activation->zero_point[0], 0);
+  EXPECT_EQ(record.Find("a")->weight->scale[0], 0.1f * 10 / 127);
+  EXPECT_EQ(record.layers[3].activation, std::nullopt);
+  EXPECT_NE(record.layers[3].skip_reason, "");
+}
+
+TEST(Calibrate, DoesNotDependOnBatchesAndThreads) {
+  const Graph graph = MakeGraph();
+  const std::vector<PlannedLayer> plan = PlanLayers(graph, MakeConfig(graph));
+  const std::string one = SerializeRecord(Calibrate(graph, plan, Rows(20), {.num_threads = 1}));
+  for (const int64_t batch_size : {7, 20, 1000}) {
+    const CalibrateOptions options = {.batch_size = batch_size, .num_threads = 2};
+    EXPECT_EQ(SerializeRecord(Calibrate(graph, plan, Rows(20), options)), one) << batch_size;
+  }
+}
+
+TEST(Calibrate, RunsTheBatchesAskedFor) {
+  const Graph graph = MakeGraph();
+  const std::vector<PlannedLayer> plan = PlanLayers(graph, MakeConfig(graph));
+  std::vector<std::pair<int64_t, int64_t>> seen;
+  const CalibrateOptions options = {
+      .batch_size = 2, .batch_num = 3, .progress = [&](int64_t done, int64_t all) {
+        seen.emplace_back(done, all);
+      }};
+  const Record some = Calibrate(graph, plan, Rows(100), options);
+  EXPECT_THAT(seen,
+              testing::ElementsAre(testing::Pair(1, 3), testing::Pair(2, 3), testing::Pair(3, 3)));
+  EXPECT_EQ(SerializeRecord(some), SerializeRecord(Calibrate(graph, plan, Rows(6), {})));
+}
+
+TEST(Calibrate, RefusesDataThatIsTooLittle) {
+  const Graph graph = MakeGraph();
+  EXPECT_THAT(Refusal(graph, Rows(7), {.batch_size = 4, .batch_num = 3}),
+              HasSubstr("has 7 samples, too few for 3 batches of 4"));
+  EXPECT_THAT(Refusal(graph, Rows(0), {}), HasSubstr("no data"));
+  EXPECT_THAT(Refusal(graph, Rows(1), {.batch_size = 0}), HasSubstr("batch_size is 0"));
+}
+
+TEST(Calibrate, NamesLayerAndSampleOfNanAndInf) {
+  const Graph graph = MakeGraph();
+  EXPECT_THAT(Refusal(graph, Rows(9, std::nanf("")), {.batch_size = 4}),
+              AllOf(HasSubstr("layer 'a': its input holds NaN"), HasSubstr("for sample 5;")));
+  EXPECT_THAT(Refusal(graph, Rows(9, -std::numeric_limits<float>::infinity()), {}),
+              AllOf(HasSubstr("Inf"), HasSubstr("for sample 5;")));
+}
+
+TEST(Calibrate, RefusesAnUnknownCalibratorBeforeItRuns) {
+  const Graph graph = MakeGraph();
+  Config config = MakeConfig(graph);
+  config.layers.at("b").activation.algorithm = "oracle";
+  EXPECT_THROW(Calibrate(graph, PlanLayers(graph, config), Rows(0), {}), Error);
+}
+
+TEST(Calibrate, StopsWhenCancelled) {
+  const Graph graph = MakeGraph();
+  int64_t batches = 0;
+  const CalibrateOptions options = {.progress = [&](int64_t done, int64_t) {
+    batches = done;
+    if (done == 3) RequestCancel();
+  }};
+  EXPECT_THAT(Refusal(graph, Rows(100), options), testing::Not("accepted"));
+  EXPECT_EQ(batches, 3);
+  ClearCancel();
+}
+
+}  // namespace
+}  // namespace adze
