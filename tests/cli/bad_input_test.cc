@@ -2,7 +2,6 @@
 // remedy, exit code 1, earlier outputs untouched.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <png.h>
 
 #include <cmath>
 #include <limits>
@@ -176,8 +175,8 @@ TEST_F(BadInput, FolderThatCannotBeWritten) {
   ExpectError("-q quantize model.pbtxt --data x.npy --output file/out", {"file/out"});
 }
 
-TEST_F(BadInput, FullDisk) {
-  // A link to /dev/full stands for the temporary file.
+TEST_F(BadInput, OutputBelowADevice) {
+  // /dev/full is not a folder: nothing can be made below it.
   ExpectError("-q run model.pbtxt --input x.npy --output prob=/dev/full/p.npy", {"/dev/full"});
 }
 

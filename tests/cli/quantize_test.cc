@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "adze/dataset.h"
@@ -88,6 +89,23 @@ TEST_F(Quantize, ConvertLosesNothing) {
   Run("convert a.pb b.pbtxt");
   Run("convert b.pbtxt c.pb");
   EXPECT_EQ(ReadFile(folder_ / "a.pb"), ReadFile(folder_ / "c.pb"));
+}
+
+TEST_F(Quantize, CtrlCStopsAndLeavesEarlierFiles) {
+  const std::string data = std::string(kFashionData) + "train-images-idx3-ubyte.gz";
+  if (!std::filesystem::exists(data)) GTEST_SKIP() << "package dataset-fashion-mnist is absent";
+  WriteFileAtomically(folder_ / "out_record.txt", "earlier");
+  // 60,000 samples one by one take far longer than the two seconds after which it is interrupted.
+  const std::string command = "cd '" + folder_.string() +
+                              "' && timeout --preserve-status -s INT 2 '" ADZE_BINARY_DIR
+                              "/adze' -q quantize '" ADZE_SOURCE_DIR
+                              "/examples/fashion_mnist/fashion_mnist.pb' --data " +
+                              data + " --batch-num 60000 --output out 2>err";
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_EQ(ReadFile(folder_ / "err"), "adze: stopped on request; nothing was written\n");
+  EXPECT_EQ(ReadFile(folder_ / "out_record.txt"), "earlier");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out_quantized.pb"));
 }
 
 TEST_F(Quantize, FashionExampleKeepsItsAccuracy) {
