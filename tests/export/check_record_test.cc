@@ -44,7 +44,8 @@ const Case kCases[] = {
      [](LayerRecord& layer) {
        layer.activation->scale[0] = std::numeric_limits<float>::quiet_NaN();
      }},
-    {"scale 1.4013e-45 is outside", 4, [](LayerRecord& layer) { layer.activation->scale[0] = 1e-45f; }},
+    {"scale 1.4013e-45 is outside", 4,
+     [](LayerRecord& layer) { layer.activation->scale[0] = 1e-45f; }},
     {"3 scales and 4 offsets", 0, [](LayerRecord& layer) { layer.weight->scale.pop_back(); }},
     {"the activation has 2 scales", 0,
      [](LayerRecord& layer) {
