@@ -21,9 +21,10 @@ void CheckRecord(const Graph& prepared, const Record& record);
 // In both graphs the bias is quantized only where a BiasAdd is the layer's one reader; any other
 // addition stays in float behind the layer.
 
-// Standard TensorFlow ops only (Mul, Round, Add, Minimum, Maximum, Sub, Mul before each layer, the
-// weights replaced by int8 * scale, biases by int32 * scale): stock TensorFlow runs it. Layers that
-// read one value with equal factors share the ops.
+// Standard TensorFlow ops only: Mul, Round, Add, Minimum, Maximum, Sub before each layer give
+// q - zero_point, weights and biases are the integers of the deployable graph held in float32, and a
+// Mul by scale_d * scale_w stands behind. Stock TensorFlow runs it. Layers that read one value with
+// equal factors share the ops.
 Graph BuildFakeQuantGraph(const Graph& prepared, const Record& record);
 
 // AscendQuant, AscendWeightQuant, AscendDequant as AMCT writes them (reference sections 8 and 11).

@@ -7,8 +7,9 @@
 namespace adze {
 namespace {
 
-// x -> Mul(1 / scale) -> Round -> Add(offset) -> Minimum(127) -> Maximum(-128) -> Sub(offset) ->
-// Mul(scale). TensorFlow's Round rounds half to even.
+// x -> Mul(1 / scale) -> Round -> Add(offset) -> Minimum(127) -> Maximum(-128) -> Sub(offset):
+// AMCT's simulation (reference section 2), q - offset held in float32. TensorFlow's Round rounds
+// half to even.
 Value AddActivationChain(Graph& graph, const QuantizedLayer& layer, const std::string& scope) {
   Value value = layer.data();
   auto add = [&](const char* name, const char* op, std::optional<float> operand) {
@@ -26,16 +27,19 @@ Value AddActivationChain(Graph& graph, const QuantizedLayer& layer, const std::s
   add("Minimum", "Minimum", static_cast<float>(QuantMax(layer.num_bits)));
   add("Maximum", "Maximum", static_cast<float>(QuantMin(layer.num_bits)));
   add("Sub", "Sub", offset);
-  add("Mul_1", "Mul", layer.scale);
   return value;
 }
 
-Tensor DequantizedBias(const QuantizedLayer& layer) {
-  std::vector<float> bias(layer.bias.size());
-  for (size_t i = 0; i < bias.size(); ++i) {
-    bias[i] = static_cast<float>(layer.bias[i]) * layer.deq_scale_of(i);
+// The layer's sum of integers times scale_d * scale_w, along the channels of its output.
+Node& AddDequantize(Graph& graph, const QuantizedLayer& layer, const std::string& scope) {
+  Tensor scale = Tensor::Vector(layer.deq_scale);
+  const bool channels_first = layer.node->attr<std::string>("data_format", "NHWC") == "NCHW";
+  if (channels_first && scale.num_elements() > 1) {
+    scale = scale.Reshaped({scale.num_elements(), 1, 1});
   }
-  return Tensor::Vector(bias);
+  Node& constant = graph.AddConst(scope + "/scale", std::move(scale));
+  return graph.Add(scope + "/Mul", "Mul", {layer.tail().output(), constant.output()},
+                   {{"T", DType::kFloat}});
 }
 
 }  // namespace
@@ -51,15 +55,16 @@ Graph BuildFakeQuantGraph(const Graph& prepared, const Record& record) {
     graph.SetInput(*layer.node, layer.traits->data_input, data);
     if (layer.weight) {
       const std::string scope = names.Take(layer.scope + "/weight_quant");
-      Node& weight = graph.AddConst(scope + "/weight",
-                                    DequantizeWeight(*layer.weight, layer.traits->channel_axes));
+      Node& weight = graph.AddConst(scope + "/weight", Cast(layer.weight->values, DType::kFloat));
       ReplaceConstInput(graph, *layer.node, *layer.traits->weight_input, weight.output());
     }
     if (layer.bias_add) {
       const std::string scope = names.Take(layer.scope + "/bias_quant");
-      Node& bias = graph.AddConst(scope + "/bias", DequantizedBias(layer));
+      Node& bias = graph.AddConst(scope + "/bias", Cast(Tensor::Vector(layer.bias), DType::kFloat));
       ReplaceConstInput(graph, *layer.bias_add, 1, bias.output());
     }
+    Node& mul = AddDequantize(graph, layer, names.Take(layer.scope + "/dequant"));
+    graph.ReplaceUses(layer.tail().output(), mul.output(), &mul);
   }
   KeepOutputNames(graph);
   return graph;

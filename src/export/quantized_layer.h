@@ -27,9 +27,6 @@ struct QuantizedLayer {
   // What a reader of the layer reads: the BiasAdd if there is one.
   Node& tail() const { return bias_add ? *bias_add : *node; }
   Value data() const { return node->input(traits->data_input); }
-  float deq_scale_of(size_t channel) const {
-    return deq_scale[deq_scale.size() == 1 ? 0 : channel];
-  }
 };
 
 // The record's layers that have factors, in topological order, so that a layer whose output is

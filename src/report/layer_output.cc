@@ -11,8 +11,11 @@ Value LayerOutput(const Graph& graph, Node& layer) {
   for (;;) {
     const std::vector<Use> uses = graph.Uses(value);
     if (uses.size() != 1 || graph.IsOutput(value)) return value;
-    if (uses[0].input != 0 || !kFollow.contains(uses[0].user->op())) return value;
-    value = uses[0].user->output();
+    Node& user = *uses[0].user;
+    // The simulation scales a layer's sum of integers by a constant.
+    const bool scales = user.op() == "Mul" && user.input(1).node->IsConst();
+    if (uses[0].input != 0 || !(scales || kFollow.contains(user.op()))) return value;
+    value = user.output();
   }
 }
 

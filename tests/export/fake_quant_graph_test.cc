@@ -13,15 +13,14 @@ float ScalarOf(const Node& node) { return node.input(1).node->const_value().data
 
 TEST(FakeQuantGraph, ChainStandsBeforeTheLayer) {
   const Graph graph = BuildFakeQuantGraph(ParseGraph(kFiveLayers), FiveLayersRecord());
-  const char* const names[] = {"Mul_1", "Sub", "Maximum", "Minimum", "Add", "Round", "Mul"};
-  const char* const ops[] = {"Mul", "Sub", "Maximum", "Minimum", "Add", "Round", "Mul"};
-  const float operands[] = {0.0078125f, 3, -128, 127, 3, 0, 128};
+  const char* const ops[] = {"Sub", "Maximum", "Minimum", "Add", "Round", "Mul"};
+  const float operands[] = {3, -128, 127, 3, 0, 128};
   const Node* node = graph.Find("conv/Conv2D")->input(0).node;
-  for (int i = 0; i < 7; ++i) {
-    EXPECT_EQ(node->name(), std::string("conv/act_quant/") + names[i]);
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(node->name(), std::string("conv/act_quant/") + ops[i]);
     EXPECT_EQ(node->op(), ops[i]);
     if (node->op() != "Round") {
-      EXPECT_EQ(ScalarOf(*node), operands[i]) << names[i];
+      EXPECT_EQ(ScalarOf(*node), operands[i]) << ops[i];
     }
     node = node->input(0).node;
   }
@@ -33,7 +32,9 @@ TEST(FakeQuantGraph, ChainStandsBeforeTheLayer) {
 TEST(FakeQuantGraph, UsesNoOpsButTensorFlows) {
   const Graph graph = BuildFakeQuantGraph(ParseGraph(kFiveLayers), FiveLayersRecord());
   for (const Node* node : graph.nodes()) EXPECT_FALSE(node->op().starts_with("Ascend"));
-  EXPECT_EQ(graph.outputs()[0].value.node->op(), "MatMul");  // nothing behind it, so no Identity
+  // The dequantizing Mul is the layer's end now; an Identity keeps the output's name.
+  EXPECT_EQ(graph.outputs()[0].value.node->op(), "Identity");
+  EXPECT_EQ(graph.outputs()[0].value.node->input(0).node->op(), "Mul");
 }
 
 TEST(FakeQuantGraph, BitsSetTheRange) {
@@ -44,7 +45,7 @@ TEST(FakeQuantGraph, BitsSetTheRange) {
   EXPECT_EQ(ScalarOf(*graph.Find("pool/act_quant/Maximum")), -512);
 }
 
-TEST(FakeQuantGraph, WeightsAndBiasAreIntegersTimesTheirScale) {
+TEST(FakeQuantGraph, WeightsAndBiasAreIntegersScaledBehindTheLayer) {
   const Record record = FiveLayersRecord();
   const Graph real = ParseGraph(kFiveLayers);
   const Graph graph = BuildFakeQuantGraph(real, record);
@@ -54,16 +55,17 @@ TEST(FakeQuantGraph, WeightsAndBiasAreIntegersTimesTheirScale) {
   for (int64_t i = 0; i < weight.num_elements(); ++i) {
     const float w = real.Find("conv/w")->const_value().data<float>()[i], scale = scales[i % 4];
     const float q = std::clamp(std::nearbyint(w / scale), -128.f, 127.f);
-    ASSERT_EQ(weight.data<float>()[i], q * scale) << i;
+    ASSERT_EQ(weight.data<float>()[i], q) << i;
     if (i % 4 == 3) of_last_channel.insert(q);
   }
   EXPECT_LE(of_last_channel.size(), 3u);  // scale 1: only -1, 0 and 1 are left
   const auto bias = graph.Find("conv/BiasAdd")->input(1).node->const_value().data<float>();
+  const Tensor& dequant = graph.Find("conv/dequant/Mul")->input(1).node->const_value();
   for (int c = 0; c < 4; ++c) {
     const float b = real.Find("conv/b")->const_value().data<float>()[c];
     const float deq_scale = scales[c] * 0.0078125f;
-    EXPECT_EQ(bias[c],
-              static_cast<float>(static_cast<int32_t>(std::nearbyint(b / deq_scale))) * deq_scale);
+    EXPECT_EQ(bias[c], std::nearbyint(b / deq_scale));
+    EXPECT_EQ(dequant.data<float>()[c], deq_scale);
   }
 }
 
