@@ -3,7 +3,12 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <exception>
+#include <mutex>
 #include <utility>
 
 #include "adze/op.h"
@@ -11,6 +16,7 @@
 #include "adze/registry.h"
 #include "engine/compile.h"
 #include "engine/constants.h"
+#include "engine/independent_rows.h"
 
 namespace adze {
 namespace {
@@ -78,6 +84,19 @@ class Arena {
   size_t bytes_ = 0;
 };
 
+std::string KeyOf(const std::map<std::string, Tensor>& feeds) {
+  std::string key;
+  for (const auto& [name, tensor] : feeds) key += name + tensor.shape().ToString();
+  return key;
+}
+
+std::map<std::string, Tensor> RowsOf(const std::map<std::string, Tensor>& feeds, int64_t begin,
+                                     int64_t end) {
+  std::map<std::string, Tensor> rows;
+  for (const auto& [name, tensor] : feeds) rows[name] = tensor.Rows(begin, end);
+  return rows;
+}
+
 }  // namespace
 
 struct Session::Impl {
@@ -139,23 +158,111 @@ struct Session::Impl {
     return names.empty() ? "none" : names;
   }
 
-  const Program& ProgramFor(const std::map<std::string, Tensor>& feeds) {
+  Flow FlowFor(const std::map<std::string, Tensor>& feeds) const {
     std::map<std::string, Shape> shapes;
-    std::string key;
+    std::unordered_set<const Node*> fed;
     for (const auto& [name, tensor] : feeds) {
       shapes[name] = tensor.shape();
-      key += name + tensor.shape().ToString();
+      fed.insert(placeholders.at(name));
     }
-    std::unique_ptr<Program>& program = programs[key];
-    if (program) return *program;
-    std::unordered_set<const Node*> fed;
-    for (const auto& [name, tensor] : feeds) fed.insert(placeholders.at(name));
     ShapeMap inferred = InferShapes(nodes, shapes);
     ConstantValues values(nodes, kept, *constants, inferred);
-    const Flow flow(nodes, fetches, std::move(fed), std::move(inferred), std::move(values),
-                    [&](Value value) { return probe && probe->Wants(value); });
-    program = Compile(flow, fetches, prepared);
+    return Flow(nodes, fetches, std::move(fed), std::move(inferred), std::move(values),
+                [&](Value value) { return probe && probe->Wants(value); });
+  }
+
+  // A program is run by one thread at a time, so each worker has its own.
+  const Program& ProgramFor(const std::map<std::string, Tensor>& feeds, int worker) {
+    std::unique_ptr<Program>& program = programs[KeyOf(feeds) + std::to_string(worker)];
+    if (!program) program = Compile(FlowFor(feeds), fetches, prepared);
     return *program;
+  }
+
+  std::vector<Tensor> RunWhole(const std::map<std::string, Tensor>& feeds) {
+    const Program& program = ProgramFor(feeds, 0);
+    return program.Run(feeds, arenas[0].Reserve(program.arena_bytes), probe);
+  }
+
+  // Rows of each piece that a batch is run in, one piece a worker at a time; 0: as a whole. Pieces
+  // stay in the cache where a batch does not, and a core that works on a piece alone waits for no
+  // other.
+  int64_t PieceOf(const std::map<std::string, Tensor>& feeds) {
+    if (probe || feeds.empty()) return 0;
+    auto [found, is_new] = pieces.try_emplace(KeyOf(feeds), 0);
+    if (is_new) found->second = ChoosePiece(feeds);
+    return found->second;
+  }
+
+  int64_t ChoosePiece(const std::map<std::string, Tensor>& feeds) {
+    const Shape& first = feeds.begin()->second.shape();
+    const int64_t rows = first.rank() > 0 ? first[0] : 0;
+    for (const auto& [name, tensor] : feeds) {
+      if (tensor.shape().rank() == 0 || tensor.shape()[0] != rows) return 0;
+    }
+    if (rows < 2 || !RowsAreIndependent(FlowFor(feeds), fetches)) return 0;
+    constexpr int64_t kCacheBytes = 1 << 20;  // of a core
+    const auto row_bytes = static_cast<int64_t>(ProgramFor(RowsOf(feeds, 0, 1), 0).arena_bytes);
+    const int64_t workers = NumThreads();
+    const int64_t share = (rows + workers - 1) / workers;
+    const int64_t piece =
+        std::clamp<int64_t>(kCacheBytes / std::max<int64_t>(row_bytes, 1), 1, share);
+    // Uneven shares leave workers idle: then all of them work on the whole batch instead.
+    const int64_t rounds = ((rows + piece - 1) / piece + workers - 1) / workers;
+    const bool even =
+        static_cast<double>(rounds * piece * workers) <= 1.15 * static_cast<double>(rows);
+    return even ? piece : 0;
+  }
+
+  std::vector<Tensor> RunInPieces(const std::map<std::string, Tensor>& feeds, int64_t piece) {
+    const int64_t rows = feeds.begin()->second.shape()[0];
+    const int workers = NumThreads();
+    struct Worker {
+      const Program* full = nullptr;
+      const Program* rest = nullptr;  // for the last, shorter piece
+      char* arena = nullptr;
+    };
+    std::vector<Worker> team(workers);
+    arenas.resize(std::max(arenas.size(), team.size()));
+    SetNumThreads(1);  // what is compiled now is run by one thread
+    for (int i = 0; i < workers; ++i) {
+      team[i].full = &ProgramFor(RowsOf(feeds, 0, piece), i);
+      team[i].rest = rows % piece ? &ProgramFor(RowsOf(feeds, 0, rows % piece), i) : team[i].full;
+      team[i].arena =
+          arenas[i].Reserve(std::max(team[i].full->arena_bytes, team[i].rest->arena_bytes));
+    }
+    SetNumThreads(workers);
+    std::vector<Tensor> results;
+    for (const NamedBuffer& fetch : team[0].full->fetches) {
+      Shape shape = fetch.spec.shape;
+      Check(shape.rank() > 0 && shape[0] == piece, "rows of a fetch");
+      shape[0] = rows;
+      results.emplace_back(fetch.spec.dtype, shape);
+    }
+    const int64_t count = (rows + piece - 1) / piece;
+    std::atomic<int64_t> next = 0;
+    std::exception_ptr failure;
+    std::mutex failure_mutex;
+    ParallelFor(workers, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t w = begin; w < end; ++w) {
+        try {
+          for (int64_t i = next++; i < count; i = next++) {
+            const int64_t from = i * piece, to = std::min(from + piece, rows);
+            const Program& program = to - from == piece ? *team[w].full : *team[w].rest;
+            const std::vector<Tensor> part =
+                program.Run(RowsOf(feeds, from, to), team[w].arena, nullptr);
+            for (size_t f = 0; f < part.size(); ++f) {
+              std::memcpy(results[f].Rows(from, to).mutable_raw(), part[f].raw(),
+                          part[f].num_bytes());
+            }
+          }
+        } catch (...) {
+          const std::lock_guard lock(failure_mutex);
+          failure = std::current_exception();
+        }
+      }
+    });
+    if (failure) std::rethrow_exception(failure);
+    return results;
   }
 
   std::vector<Value> fetches;
@@ -167,7 +274,8 @@ struct Session::Impl {
   std::unique_ptr<ConstantValues> constants;
   PreparedConstants prepared;
   std::map<std::string, std::unique_ptr<Program>> programs;
-  Arena arena;
+  std::map<std::string, int64_t> pieces;  // PieceOf, by shapes
+  std::deque<Arena> arenas{1};
 };
 
 Session::Session(const Graph& graph, std::vector<Value> fetches, Probe* probe,
@@ -179,8 +287,8 @@ Session::Session(Session&&) noexcept = default;
 std::vector<Tensor> Session::Run(const std::map<std::string, Tensor>& feeds) {
   SetNumThreads(impl_->options.num_threads);
   const std::map<std::string, Tensor> checked = impl_->CheckFeeds(feeds);
-  const Program& program = impl_->ProgramFor(checked);
-  return program.Run(checked, impl_->arena.Reserve(program.arena_bytes), impl_->probe);
+  const int64_t piece = impl_->PieceOf(checked);
+  return piece > 0 ? impl_->RunInPieces(checked, piece) : impl_->RunWhole(checked);
 }
 
 }  // namespace adze

@@ -1,0 +1,56 @@
+// A batch that is run in pieces, on several threads, gives what its rows give one by one; a graph
+// whose rows meet is run as a whole.
+#include <cstring>
+
+#include "adze/session.h"
+#include "support.h"
+
+namespace adze {
+namespace {
+
+// Each row is larger than a core's cache, so that a batch is run row by row.
+constexpr int64_t kSide = 160;
+
+struct PiecesNet : GraphBuilder {
+  explicit PiecesNet(std::vector<int32_t> mean_axes) {
+    const Value x = Input("x", {1, kSide, kSide, 3});
+    const Value stem = Op("Relu", {Conv(x, {3, 3, 3, 16})});
+    const Value next = Op("AddV2", {Op("Relu6", {Conv(stem, {3, 3, 16, 16})}), stem});
+    const Value mean = Op("Mean", {next, Const(Tensor::Vector<int32_t>(mean_axes))},
+                          {{"Tidx", DType::kInt32}, {"keep_dims", true}});
+    graph.SetOutputs(std::vector<GraphOutput>{{"y", Op("Sub", {next, mean})}});
+  }
+};
+
+std::vector<float> RunModel(const Graph& graph, const Tensor& x, int threads) {
+  return ToFloats(Session(graph, {}, nullptr, {.num_threads = threads}).Run({{"x", x}})[0]);
+}
+
+TEST(BatchPieces, EqualTheRowsOneByOne) {
+  const PiecesNet net({1, 2});
+  const Tensor x = RandomTensor({6, kSide, kSide, 3}, 1);
+  std::vector<float> rows;
+  for (int64_t i = 0; i < 6; ++i) {
+    const std::vector<float> row = RunModel(net.graph, x.Rows(i, i + 1), 1);
+    rows.insert(rows.end(), row.begin(), row.end());
+  }
+  for (int threads : {1, 2, 3}) {
+    EXPECT_EQ(RunModel(net.graph, x, threads), rows) << threads << " threads";
+  }
+}
+
+TEST(BatchPieces, RowsThatMeetAreNotTakenApart) {
+  const PiecesNet net({0});
+  const Tensor x = RandomTensor({4, kSide, kSide, 3}, 2);
+  const std::vector<float> expected = ToFloats(EvaluateAll(net.graph, {{"x", x}}).at("Sub"));
+  const std::vector<float> whole = RunModel(net.graph, x, 2);
+  ASSERT_EQ(whole.size(), expected.size());
+  double worst = 0;
+  for (size_t i = 0; i < whole.size(); ++i) {
+    worst = std::max(worst, std::abs(double{whole[i]} - expected[i]));
+  }
+  EXPECT_LT(worst, 1e-4);
+}
+
+}  // namespace
+}  // namespace adze
