@@ -7,6 +7,7 @@
 #include <string>
 
 #include "adze/file.h"
+#include "test_folder.h"
 
 namespace adze {
 
@@ -22,16 +23,6 @@ inline ProgramResult RunAdze(const std::string& arguments, const std::filesystem
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
           ReadFile(folder / ".stdout"), ReadFile(folder / ".stderr")};
-}
-
-// A fresh folder under the build tree, named after the running test.
-inline std::filesystem::path TestFolder() {
-  const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  const std::filesystem::path folder = std::filesystem::path(ADZE_BINARY_DIR) / "test_files" /
-                                       (std::string(test->test_suite_name()) + "." + test->name());
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  return folder;
 }
 
 // A small classifier as text: x [1, 8, 8, 3] - Conv2D - BiasAdd - Relu - AvgPool - MatMul -

@@ -96,11 +96,11 @@ TEST_F(Quantize, CtrlCStopsAndLeavesEarlierFiles) {
   if (!std::filesystem::exists(data)) GTEST_SKIP() << "package dataset-fashion-mnist is absent";
   WriteFileAtomically(folder_ / "out_record.txt", "earlier");
   // 60,000 samples one by one take far longer than the two seconds after which it is interrupted.
-  const std::string command = "cd '" + folder_.string() +
-                              "' && timeout --preserve-status -s INT 2 '" ADZE_BINARY_DIR
-                              "/adze' -q quantize '" ADZE_SOURCE_DIR
-                              "/examples/fashion_mnist/fashion_mnist.pb' --data " +
-                              data + " --batch-num 60000 --output out 2>err";
+  const std::string command =
+      "cd '" + folder_.string() +
+      "' && timeout --foreground --preserve-status -s INT 2 '" ADZE_BINARY_DIR
+      "/adze' -q quantize '" ADZE_SOURCE_DIR "/examples/fashion_mnist/fashion_mnist.pb' --data " +
+      data + " --batch-num 60000 --output out 2>err";
   const int status = std::system(command.c_str());
   EXPECT_EQ(WEXITSTATUS(status), 130);
   EXPECT_EQ(ReadFile(folder_ / "err"), "adze: stopped on request; nothing was written\n");

@@ -6,6 +6,7 @@
 #include "adze/graph_def.h"
 #include "adze/op.h"
 #include "adze/registry.h"
+#include "test_folder.h"
 
 namespace adze {
 namespace {
@@ -17,8 +18,7 @@ const std::filesystem::path kGraph =
     std::filesystem::path(ADZE_SOURCE_DIR) / "tests/fuzz/corpus/graph_def/net.pb";
 
 std::string Message(const std::string& bytes) {
-  const std::filesystem::path path =
-      std::filesystem::path(testing::TempDir()) / "bad_graph_test_model.pb";
+  const std::filesystem::path path = TestFolder() / "bad_graph_test_model.pb";
   WriteFileAtomically(path, bytes);
   try {
     ReadGraphDef(path, Builtin<OpRegistry>());

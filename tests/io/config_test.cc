@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "adze/error.h"
+#include "test_folder.h"
 
 namespace adze {
 namespace {
@@ -21,7 +22,7 @@ const std::vector<LayerInfo>& Layers() {
 }
 
 Config Read(const std::string& text) {
-  const auto path = std::filesystem::path(testing::TempDir()) / "config";
+  const auto path = TestFolder() / "config";
   std::ofstream(path) << text;
   return ReadConfig(path, Layers());
 }

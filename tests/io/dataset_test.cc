@@ -8,6 +8,7 @@
 #include "adze/error.h"
 #include "adze/file.h"
 #include "shared_folder.h"
+#include "test_folder.h"
 
 namespace adze {
 namespace {
@@ -17,15 +18,6 @@ namespace fs = std::filesystem;
 
 const fs::path kImages = fs::path(ADZE_SOURCE_DIR) / "tests/io/images";
 const InputSpec kSmall = {.name = "input", .shape = {-1, 8, 8, 3}};
-
-// An empty folder of this test's own.
-fs::path Folder() {
-  const fs::path folder =
-      fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
-  fs::remove_all(folder);
-  fs::create_directories(folder);
-  return folder;
-}
 
 template <typename F>
 std::string Message(F&& f) {
@@ -54,7 +46,7 @@ TEST(ImageFolder, EqualsTheStoredArrays) {
   std::ifstream names(SharedFolder() / "reference/golden/calibration_files.txt");
   std::string lines;
   for (std::string name; std::getline(names, name);) lines += name + " 0\n";
-  const fs::path labels = Folder() / "labels.txt";
+  const fs::path labels = TestFolder() / "labels.txt";
   WriteFileAtomically(labels, lines);
   for (const std::string name : {"tf", "caffe", "torch"}) {
     const auto folder = OpenImageFolder({.folder = SharedFolder() / "images/calibration",
@@ -73,7 +65,7 @@ TEST(ImageFolder, EqualsTheStoredArrays) {
 }
 
 TEST(ImageFolder, ReadsLabelledImagesInTheOrderOfTheFile) {
-  const fs::path labels = Folder() / "labels.txt";
+  const fs::path labels = TestFolder() / "labels.txt";
   WriteFileAtomically(labels, "rgb.png 7\r\n\nplain.jpg\t0\n");
   const auto data = OpenImageFolder({.folder = kImages, .labels = labels}, kSmall);
   ASSERT_EQ(data->size(), 2);
@@ -87,7 +79,7 @@ TEST(ImageFolder, ReadsLabelledImagesInTheOrderOfTheFile) {
 }
 
 TEST(ImageFolder, NamesWhatIsWrong) {
-  const fs::path folder = Folder(), labels = folder / "labels.txt";
+  const fs::path folder = TestFolder(), labels = folder / "labels.txt";
   const auto open = [&](const InputSpec& input) {
     return Message([&] { OpenImageFolder({.folder = folder, .labels = labels}, input); });
   };
@@ -120,7 +112,7 @@ TEST(ImageFolder, NamesWhatIsWrong) {
 }
 
 TEST(Preprocess, PresetsGiveTheTextbookValuesToTheLastBit) {
-  const fs::path file = Folder() / "x.npy";
+  const fs::path file = TestFolder() / "x.npy";
   std::vector<uint8_t> values(256 * 3);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<uint8_t>(i / 3);
   WriteNpy(Tensor::From<uint8_t>({1, 16, 16, 3}, values), file);
@@ -146,7 +138,7 @@ TEST(Preprocess, PresetsGiveTheTextbookValuesToTheLastBit) {
 }
 
 TEST(Preprocess, ChannelsAreReordered) {
-  const fs::path file = Folder() / "x.npy";
+  const fs::path file = TestFolder() / "x.npy";
   WriteNpy(Tensor::From<uint8_t>({1, 1, 2, 3}, {1, 2, 3, 4, 5, 6}), file);
   const auto read = [&](const Shape& shape, const Preprocess& preprocess) {
     return Floats(*OpenArrays({.inputs = {{"x", file}}, .preprocess = preprocess},
@@ -164,7 +156,7 @@ TEST(Preprocess, ChannelsAreReordered) {
 }
 
 TEST(Preprocess, CropTakesTheMiddle) {
-  const fs::path file = Folder() / "x.npy";
+  const fs::path file = TestFolder() / "x.npy";
   Tensor image = Tensor::Zeros(DType::kUint8, {1, 16, 32, 1});
   for (int y = 1; y < 15; ++y) {
     for (int x = 2; x < 30; ++x) image.mutable_data<uint8_t>()[y * 32 + x] = 200;
@@ -181,7 +173,7 @@ TEST(Preprocess, CropTakesTheMiddle) {
 }
 
 TEST(Arrays, FloatsAreFedAsTheyAre) {
-  const fs::path folder = Folder();
+  const fs::path folder = TestFolder();
   WriteNpy(Tensor::From<float>({3, 2}, Iota(6)), folder / "x.npy");
   WriteNpy(Tensor::From<int64_t>({3}, {5, 0, 2}), folder / "labels.npy");
   const auto data = OpenArrays({.inputs = {{"x", folder / "x.npy"}},
@@ -195,7 +187,7 @@ TEST(Arrays, FloatsAreFedAsTheyAre) {
 }
 
 TEST(Arrays, NamesWhatIsWrong) {
-  const fs::path folder = Folder(), x = folder / "x.npy", y = folder / "y.npy";
+  const fs::path folder = TestFolder(), x = folder / "x.npy", y = folder / "y.npy";
   WriteNpy(Tensor::From<float>({3, 2}, Iota(6)), x);
   WriteNpy(Tensor::From<float>({2, 2}, Iota(4)), y);
   const InputSpec in_x = {.name = "x", .shape = {1, 2}}, in_y = {.name = "y", .shape = {1, 2}};
@@ -220,7 +212,7 @@ TEST(Arrays, NamesWhatIsWrong) {
 }
 
 TEST(Arrays, ReadsAmctBatches) {
-  const fs::path folder = Folder();
+  const fs::path folder = TestFolder();
   const std::vector<float> values = Iota(12);
   const std::string_view bytes(reinterpret_cast<const char*>(values.data()), 48);
   WriteFileAtomically(folder / "batch_1.bin", bytes.substr(16));
@@ -257,7 +249,7 @@ TEST(Arrays, ReadsFashionMnist) {
 }
 
 TEST(BatchReader, GivesBatchesInOrder) {
-  const fs::path file = Folder() / "x.npy";
+  const fs::path file = TestFolder() / "x.npy";
   WriteNpy(Tensor::From<float>({1001, 1}, Iota(1001)), file);
   const auto data = OpenArrays({.inputs = {{"input", file}}}, {{.name = "input", .shape = {1, 1}}});
   for (const int threads : {0, 1, 5}) {
@@ -276,7 +268,7 @@ TEST(BatchReader, GivesBatchesInOrder) {
 }
 
 TEST(BatchReader, RethrowsInOrderAndStopsEarly) {
-  const fs::path folder = Folder();
+  const fs::path folder = TestFolder();
   fs::copy(kImages / "rgb.png", folder / "0.png");
   WriteFileAtomically(folder / "1.png", "no image");
   for (int i = 2; i < 100; ++i) {

@@ -6,6 +6,7 @@
 #include "adze/file.h"
 #include "io/array_layout.h"
 #include "shared_folder.h"
+#include "test_folder.h"
 
 namespace adze {
 namespace {
@@ -28,7 +29,7 @@ std::string Npy(const std::string& header, const std::string& elements) {
 }
 
 TEST(Npy, WhatIsWrittenIsReadAgain) {
-  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "x.npy";
+  const std::filesystem::path path = TestFolder() / "x.npy";
   for (const Shape& shape : {Shape{}, Shape{6}, Shape{2, 3}, Shape{1, 2, 3, 1}, Shape{0, 4}}) {
     std::vector<float> values(shape.num_elements());
     for (size_t i = 0; i < values.size(); ++i) values[i] = 1.5f * static_cast<float>(i) - 2;

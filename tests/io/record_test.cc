@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "adze/file.h"
+#include "test_folder.h"
 
 namespace adze {
 namespace {
@@ -14,7 +15,7 @@ using ::testing::HasSubstr;
 class RecordTest : public testing::Test {
  protected:
   std::filesystem::path Write(const std::string& text) {
-    const auto path = std::filesystem::path(testing::TempDir()) / "record.txt";
+    const auto path = TestFolder() / "record.txt";
     std::ofstream(path) << text;
     return path;
   }
@@ -67,7 +68,7 @@ record {
 }
 
 TEST_F(RecordTest, ComesBack) {
-  const auto path = std::filesystem::path(testing::TempDir()) / "written.txt";
+  const auto path = TestFolder() / "written.txt";
   WriteRecord(Example(), path);
   const Record read = ReadRecord(path);
   ASSERT_EQ(read.layers.size(), 2);
