@@ -53,10 +53,9 @@ std::optional<QuantParams> QuantizeWeightOf(const PlannedLayer& layer) {
   if (!traits.weight_input) return std::nullopt;
   ErrorScope scope("layer", layer.node->name());
   const bool per_channel = traits.per_channel && layer.config.weight.per_channel;
-  return QuantizeWeightArq(layer.node->input(*traits.weight_input).node->const_value(),
-                           per_channel ? traits.channel_axes : std::vector<int>(),
-                           layer.config.weight.num_bits)
-      .params;
+  return WeightParamsArq(layer.node->input(*traits.weight_input).node->const_value(),
+                         per_channel ? traits.channel_axes : std::vector<int>(),
+                         layer.config.weight.num_bits);
 }
 
 // How many batches are run; the last may be short.

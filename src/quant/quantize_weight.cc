@@ -63,8 +63,8 @@ QuantizedWeight QuantizeWeight(const Tensor& weight, const QuantParams& params,
   return quantized;
 }
 
-QuantizedWeight QuantizeWeightArq(const Tensor& weight, const std::vector<int>& channel_axes,
-                                  int num_bits) {
+QuantParams WeightParamsArq(const Tensor& weight, const std::vector<int>& channel_axes,
+                            int num_bits) {
   Check(num_bits >= 2 && num_bits <= 8, "bits of a weight");
   const ChannelLayout layout = LayoutOf(weight.shape(), channel_axes);
   std::vector<float> min(layout.channels, 0), max(layout.channels, 0);
@@ -81,7 +81,12 @@ QuantizedWeight QuantizeWeightArq(const Tensor& weight, const std::vector<int>& 
     params.scale.push_back(ParamsFromRange(min[c], max[c], spec).scale[0]);
     params.zero_point.push_back(0);
   }
-  return QuantizeWeight(weight, params, channel_axes);
+  return params;
+}
+
+QuantizedWeight QuantizeWeightArq(const Tensor& weight, const std::vector<int>& channel_axes,
+                                  int num_bits) {
+  return QuantizeWeight(weight, WeightParamsArq(weight, channel_axes, num_bits), channel_axes);
 }
 
 Tensor DequantizeWeight(const QuantizedWeight& weight, const std::vector<int>& channel_axes) {
