@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace adze {
@@ -47,6 +49,12 @@ class FloatHistogram {
   float Smallest(uint64_t k) const;
   // Every bucket that is not empty, ascending.
   std::vector<Bucket> Buckets() const;
+
+  // Appends the content: the same bytes for the same content, on any machine. The form has no
+  // version of its own; who writes files gives them one.
+  void Serialize(std::string* bytes) const;
+  // Takes what Serialize wrote off the front of `bytes`. kBadFile if it is cut short or damaged.
+  static FloatHistogram Deserialize(std::string_view* bytes);
 
   // Whether the content is the same, bit for bit.
   friend bool operator==(const FloatHistogram& a, const FloatHistogram& b);

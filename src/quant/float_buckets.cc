@@ -57,10 +57,13 @@ void FloatBuckets::Add(std::span<const uint32_t> bits) {
 }
 
 void FloatBuckets::Add(uint32_t bits, uint64_t count) {
-  const uint32_t key = bits >> kShift;
+  Add(bits >> kShift, Count{count, count * (bits & ((1u << kShift) - 1))});
+}
+
+void FloatBuckets::Add(uint32_t key, Count count) {
   Count& bucket = MutablePage(key / kPageSize)[key % kPageSize];
-  bucket.count += count;
-  bucket.low_sum += count * (bits & ((1u << kShift) - 1));
+  bucket.count += count.count;
+  bucket.low_sum += count.low_sum;
 }
 
 FloatBuckets::Page& FloatBuckets::MutablePage(int page) {
@@ -85,10 +88,7 @@ void FloatBuckets::Merge(const FloatBuckets& other) {
     if (!other.HasPage(page)) continue;
     for (uint32_t key = page * kPageSize; key < (page + 1u) * kPageSize; ++key) {
       const Count count = other[key];
-      if (count.count == 0) continue;
-      Count& bucket = MutablePage(page)[key % kPageSize];
-      bucket.count += count.count;
-      bucket.low_sum += count.low_sum;
+      if (count.count > 0) Add(key, count);
     }
   }
 }
@@ -98,10 +98,7 @@ void FloatBuckets::Flush() {
     if (!IsPending(page)) continue;
     for (uint32_t key = page * kPageSize; key < (page + 1u) * kPageSize; ++key) {
       if (pending_[key] == 0) continue;
-      const Count count = Split(pending_[key], key);
-      Count& bucket = MutablePage(page)[key % kPageSize];
-      bucket.count += count.count;
-      bucket.low_sum += count.low_sum;
+      Add(key, Split(pending_[key], key));
       pending_[key] = 0;
     }
   }

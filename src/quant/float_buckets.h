@@ -27,6 +27,7 @@ class FloatBuckets {
   // Adds float32 bit patterns.
   void Add(std::span<const uint32_t> bits);
   void Add(uint32_t bits, uint64_t count);
+  void Add(uint32_t key, Count count);
   void Merge(const FloatBuckets& other);
   Count operator[](uint32_t key) const;
   // Whether page `page` may hold something.
