@@ -8,6 +8,7 @@
 #include "adze/dataset.h"
 #include "adze/graph.h"
 #include "adze/record.h"
+#include "adze/statistics.h"
 
 namespace adze {
 
@@ -16,6 +17,7 @@ struct PlannedLayer {
   Node* node = nullptr;
   std::string skip_reason;  // empty: it is quantized
   LayerConfig config = {};
+  bool observe_channels = false;  // whether its input's statistics hold ChannelStatistics too
 };
 
 // Every node whose op has QuantTraits and whose data input is not constant, in topological order;
@@ -26,18 +28,30 @@ std::vector<PlannedLayer> PlanLayers(const Graph& prepared, const Config& config
 // The layers a config may speak of: those that PlanLayers would quantize without a config.
 std::vector<LayerInfo> QuantizableLayers(const Graph& prepared);
 
+// One of `count` parts of the samples, as even as they can be: consecutive samples each.
+struct Shard {
+  int64_t index = 0;  // 0 .. count - 1
+  int64_t count = 1;
+};
+
 struct CalibrateOptions {
   int64_t batch_size = 1;
-  int64_t batch_num = 0;  // 0: all the data
-  int num_threads = 0;    // 0: all cores
+  int64_t num_samples = 0;  // the first so many; 0: all the data
+  Shard shard = {};         // of those samples
+  int num_threads = 0;      // 0: all cores
   // Called after each batch with batches done and batches in all.
   std::function<void(int64_t, int64_t)> progress = {};
 };
 
-// Runs the data through the float graph and returns scale and zero point of each planned layer, in
-// memory that does not grow with the data. Layers that read the same tensor with the same settings
-// share one histogram. kInvalidArgument with layer and sample for NaN or Inf; kCancelled after
-// Ctrl-C.
+// Runs the data through the float graph and returns statistics of what each planned layer reads, in
+// memory that does not grow with the data. kInvalidArgument with layer and sample for NaN or Inf,
+// and for a shard without samples; kCancelled after Ctrl-C.
+Statistics CollectStatistics(const Graph& prepared, const std::vector<PlannedLayer>& plan,
+                             const Dataset& data, const CalibrateOptions& options);
+// Scale and zero point of each planned layer. Layers that read the same tensor with the same
+// settings share one search. kInvalidArgument if the statistics lack a tensor.
+Record FindFactors(const std::vector<PlannedLayer>& plan, const Statistics& statistics);
+// Both.
 Record Calibrate(const Graph& prepared, const std::vector<PlannedLayer>& plan, const Dataset& data,
                  const CalibrateOptions& options);
 

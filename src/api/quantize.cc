@@ -27,20 +27,17 @@ struct OutputPaths {
   std::vector<fs::path> paths;
 };
 
-// How many batches to run; says what is missing if the data does not suffice.
-int64_t CountBatches(const QuantizeOptions& options, const Plan& plan, int64_t samples) {
+// How many samples to use; says what is missing if the data does not suffice.
+int64_t CountSamples(const QuantizeOptions& options, const Plan& plan, int64_t samples) {
   Require(options.batch_size > 0, ErrorCode::kInvalidArgument, "--batch-size must be at least 1");
   Require(options.batch_num >= 0, ErrorCode::kInvalidArgument, "--batch-num must be at least 1");
   int64_t wanted = options.batch_num;
   if (wanted == 0 && !options.plan.config.empty()) wanted = plan.config.batch_num;
-  if (wanted == 0) {
-    const int64_t used = std::min(samples, kMostSamplesByDefault);
-    return (used + options.batch_size - 1) / options.batch_size;
-  }
+  if (wanted == 0) return std::min(samples, kMostSamplesByDefault);
   Require(wanted <= samples / options.batch_size, ErrorCode::kInvalidArgument, "calibration needs ",
           wanted, " batches of ", options.batch_size, ", the data has ", samples,
           " samples; lower --batch-num or --batch-size, or give more data");
-  return wanted;
+  return wanted * options.batch_size;
 }
 
 std::vector<LayerSummary> Summarize(const Record& record,
@@ -86,12 +83,13 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
   }
   for (const std::string& warning : result.warnings) spdlog::warn("{}", warning);
 
-  CalibrateOptions calibrate{.batch_size = options.batch_size,
-                             .batch_num = CountBatches(options, plan, data->size()),
-                             .num_threads = options.num_threads,
-                             .progress = options.progress};
-  result.samples = std::min(calibrate.batch_num * calibrate.batch_size, data->size());
-  plan.config.batch_num = static_cast<int>(calibrate.batch_num);
+  result.samples = CountSamples(options, plan, data->size());
+  plan.config.batch_num =
+      static_cast<int>((result.samples + options.batch_size - 1) / options.batch_size);
+  const CalibrateOptions calibrate{.batch_size = options.batch_size,
+                                   .num_samples = result.samples,
+                                   .num_threads = options.num_threads,
+                                   .progress = options.progress};
   const auto start = std::chrono::steady_clock::now();
   const Record record = Calibrate(graph, plan.layers, *data, calibrate);
   result.calibration_seconds =

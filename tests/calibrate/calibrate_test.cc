@@ -132,12 +132,63 @@ TEST(Calibrate, DoesNotDependOnBatchesAndThreads) {
   }
 }
 
+TEST(Calibrate, ShardsMergedInAnyOrderAreTheWhole) {
+  const Graph graph = MakeGraph();
+  const std::vector<PlannedLayer> plan = PlanLayers(graph, MakeConfig(graph));
+  const std::string whole = SerializeRecord(Calibrate(graph, plan, Rows(20), {.num_samples = 17}));
+  for (const int64_t count : {1, 2, 5}) {
+    const auto collect = [&](int64_t index) {
+      return CollectStatistics(graph, plan, Rows(20),
+                               {.batch_size = 2, .num_samples = 17, .shard = {index, count}});
+    };
+    Statistics merged = collect(count - 1);
+    for (int64_t i = 0; i < count - 1; ++i) merged.Merge(collect(i));
+    EXPECT_EQ(merged.num_samples(), 17);
+    EXPECT_EQ(SerializeRecord(FindFactors(plan, merged)), whole) << count;
+  }
+}
+
+TEST(Calibrate, RefusesAShardWithoutSamples) {
+  const Graph graph = MakeGraph();
+  EXPECT_THAT(Refusal(graph, Rows(3), {.shard = {0, 5}}),
+              HasSubstr("shard 0 of 5 is empty, there are only 3 samples"));
+  EXPECT_THAT(Refusal(graph, Rows(3), {.shard = {2, 2}}), HasSubstr("there is no shard 2 of 2"));
+}
+
+TEST(Calibrate, FactorsNeedTheTensorsOfTheirLayers) {
+  const Graph graph = MakeGraph();
+  Config config = MakeConfig(graph);
+  const Statistics some = CollectStatistics(graph, PlanLayers(graph, config, {"a"}), Rows(5), {});
+  EXPECT_THAT(SerializeRecord(FindFactors(PlanLayers(graph, config, {"a", "b"}), some)),
+              HasSubstr("key: \"c\""));
+  try {
+    FindFactors(PlanLayers(graph, config), some);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("layer 'a': the statistics do not have its input 'x'"));
+  }
+}
+
+TEST(Calibrate, ObservesChannelsWhereThePlanAsks) {
+  const Graph graph = MakeGraph();
+  std::vector<PlannedLayer> plan = PlanLayers(graph, MakeConfig(graph));
+  plan[0].observe_channels = true;
+  const Statistics few = CollectStatistics(graph, plan, Rows(20), {.batch_size = 3});
+  const Statistics one = CollectStatistics(graph, plan, Rows(20), {.batch_size = 20});
+  ASSERT_EQ(few.taps.size(), 2u);
+  EXPECT_TRUE(few.taps[1].channels.empty());
+  EXPECT_EQ(few.taps[0].channels, one.taps[0].channels);
+  double sum = 0;
+  for (int row = 0; row < 20; ++row) sum += std::sin(static_cast<float>(row * 4 + 1));
+  EXPECT_NEAR(few.taps[0].channels.Mean(1), sum / 20, 1e-12);
+}
+
 TEST(Calibrate, RunsTheBatchesAskedFor) {
   const Graph graph = MakeGraph();
   const std::vector<PlannedLayer> plan = PlanLayers(graph, MakeConfig(graph));
   std::vector<std::pair<int64_t, int64_t>> seen;
   const CalibrateOptions options = {
-      .batch_size = 2, .batch_num = 3, .progress = [&](int64_t done, int64_t all) {
+      .batch_size = 2, .num_samples = 6, .progress = [&](int64_t done, int64_t all) {
         seen.emplace_back(done, all);
       }};
   const Record some = Calibrate(graph, plan, Rows(100), options);
@@ -148,8 +199,8 @@ TEST(Calibrate, RunsTheBatchesAskedFor) {
 
 TEST(Calibrate, RefusesDataThatIsTooLittle) {
   const Graph graph = MakeGraph();
-  EXPECT_THAT(Refusal(graph, Rows(7), {.batch_size = 4, .batch_num = 3}),
-              HasSubstr("has 7 samples, too few for 3 batches of 4"));
+  EXPECT_THAT(Refusal(graph, Rows(7), {.batch_size = 4, .num_samples = 12}),
+              HasSubstr("has 7 samples, 12 are asked for"));
   EXPECT_THAT(Refusal(graph, Rows(0), {}), HasSubstr("no data"));
   EXPECT_THAT(Refusal(graph, Rows(1), {.batch_size = 0}), HasSubstr("batch_size is 0"));
 }

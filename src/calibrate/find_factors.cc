@@ -1,0 +1,120 @@
+#include <algorithm>
+#include <exception>
+
+#include "adze/error.h"
+#include "adze/op.h"
+#include "adze/parallel.h"
+#include "adze/registry.h"
+#include "calibrate/factors.h"
+
+namespace adze {
+namespace {
+
+// What layers can share: the data they read and how it is calibrated.
+struct Search {
+  Value value;
+  ActivationConfig config;
+  QuantParams params = {};
+  std::vector<const PlannedLayer*> layers;
+};
+
+std::vector<Search> CollectSearches(const std::vector<PlannedLayer>& plan) {
+  std::vector<Search> searches;
+  for (const PlannedLayer& layer : plan) {
+    if (!layer.skip_reason.empty()) continue;
+    const Value value = DataOf(layer);
+    auto same = std::find_if(searches.begin(), searches.end(), [&](const Search& search) {
+      return search.value == value && search.config == layer.config.activation;
+    });
+    if (same == searches.end()) {
+      same = searches.insert(searches.end(), {.value = value, .config = layer.config.activation});
+    }
+    same->layers.push_back(&layer);
+  }
+  return searches;
+}
+
+// Scales of the layer's weight; its integers follow from them.
+std::optional<QuantParams> QuantizeWeightOf(const PlannedLayer& layer) {
+  const QuantTraits& traits = *layer.node->def()->quant;
+  if (!traits.weight_input) return std::nullopt;
+  ErrorScope scope("layer", layer.node->name());
+  const bool per_channel = traits.per_channel && layer.config.weight.per_channel;
+  return WeightParamsArq(layer.node->input(*traits.weight_input).node->const_value(),
+                         per_channel ? traits.channel_axes : std::vector<int>(),
+                         layer.config.weight.num_bits);
+}
+
+const FloatHistogram& ValuesFor(const Search& search, const Statistics& statistics) {
+  const TapStatistics* tap = statistics.Find(ToString(search.value));
+  Require(tap != nullptr, ErrorCode::kInvalidArgument, "the statistics do not have its input '",
+          ToString(search.value), "'; make them with the settings that are used now");
+  return tap->histogram;
+}
+
+}  // namespace
+
+Value DataOf(const PlannedLayer& layer) {
+  return layer.node->input(layer.node->def()->quant->data_input);
+}
+
+void CheckPlan(const std::vector<PlannedLayer>& plan) {
+  bool any = false;
+  for (const PlannedLayer& layer : plan) {
+    if (!layer.skip_reason.empty()) continue;
+    any = true;
+    const std::string& algorithm = layer.config.activation.algorithm;
+    ErrorScope scope("layer", layer.node->name());
+    Require(Builtin<CalibratorRegistry>().Find(algorithm), ErrorCode::kInvalidArgument,
+            "there is no calibrator '", algorithm, "'");
+  }
+  Require(any, ErrorCode::kInvalidArgument,
+          "no layer is left to quantize; `adze plan` tells the reason for each");
+}
+
+Record FindWeightFactors(const std::vector<PlannedLayer>& plan) {
+  Record record;
+  for (const PlannedLayer& layer : plan) {
+    LayerRecord& entry =
+        record.layers.emplace_back(LayerRecord{.name = layer.node->name(), .op = layer.node->op()});
+    entry.skip_reason = layer.skip_reason;
+    if (layer.skip_reason.empty()) entry.weight = QuantizeWeightOf(layer);
+  }
+  return record;
+}
+
+// On all cores, because each search takes milliseconds.
+void FindActivationFactors(const std::vector<PlannedLayer>& plan, const Statistics& statistics,
+                           Record* record) {
+  std::vector<Search> searches = CollectSearches(plan);
+  const auto count = static_cast<int64_t>(searches.size());
+  std::vector<std::exception_ptr> errors(count);
+  ParallelFor(count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      Search& search = searches[i];
+      try {
+        ErrorScope scope("layer", search.layers[0]->node->name());
+        search.params = CalibrateValues(ValuesFor(search, statistics), search.config);
+      } catch (...) {
+        errors[i] = std::current_exception();
+      }
+    }
+  });
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+  for (const Search& search : searches) {
+    for (const PlannedLayer* layer : search.layers) {
+      record->layers[layer - plan.data()].activation = search.params;
+    }
+  }
+}
+
+Record FindFactors(const std::vector<PlannedLayer>& plan, const Statistics& statistics) {
+  CheckPlan(plan);
+  Record record = FindWeightFactors(plan);
+  FindActivationFactors(plan, statistics, &record);
+  return record;
+}
+
+}  // namespace adze

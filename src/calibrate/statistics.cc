@@ -1,0 +1,70 @@
+#include "adze/statistics.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "adze/error.h"
+
+namespace adze {
+namespace {
+
+bool Precedes(const SampleRange& a, const SampleRange& b) {
+  return std::tie(a.data, a.begin) < std::tie(b.data, b.begin);
+}
+
+std::string ToString(const SampleRange& range) {
+  return "samples " + std::to_string(range.begin) + " to " + std::to_string(range.end - 1) +
+         (range.data.empty() ? "" : " of '" + range.data + "'");
+}
+
+std::vector<SampleRange> Join(std::vector<SampleRange> ranges) {
+  std::sort(ranges.begin(), ranges.end(), Precedes);
+  std::vector<SampleRange> joined;
+  for (const SampleRange& range : ranges) {
+    if (range.begin == range.end) continue;
+    if (!joined.empty() && joined.back().data == range.data) {
+      SampleRange& last = joined.back();
+      Require(last.end <= range.begin, ErrorCode::kInvalidArgument,
+              ToString({range.data, range.begin, std::min(last.end, range.end)}),
+              " are in both; merge each part once");
+      if (last.end == range.begin) {
+        last.end = range.end;
+        continue;
+      }
+    }
+    joined.push_back(range);
+  }
+  return joined;
+}
+
+}  // namespace
+
+int64_t Statistics::num_samples() const {
+  int64_t count = 0;
+  for (const SampleRange& range : samples) count += range.end - range.begin;
+  return count;
+}
+
+const TapStatistics* Statistics::Find(std::string_view tensor) const {
+  const auto found = std::find_if(taps.begin(), taps.end(),
+                                  [&](const TapStatistics& tap) { return tap.tensor == tensor; });
+  return found == taps.end() ? nullptr : &*found;
+}
+
+void Statistics::Merge(const Statistics& other) {
+  const auto same = [](const TapStatistics& a, const TapStatistics& b) {
+    return a.tensor == b.tensor && a.channels.max_abs.size() == b.channels.max_abs.size();
+  };
+  Require(std::equal(taps.begin(), taps.end(), other.taps.begin(), other.taps.end(), same),
+          ErrorCode::kInvalidArgument,
+          "the statistics are of other tensors; make all parts with the same settings");
+  std::vector<SampleRange> all = samples;
+  all.insert(all.end(), other.samples.begin(), other.samples.end());
+  samples = Join(std::move(all));
+  for (size_t i = 0; i < taps.size(); ++i) {
+    taps[i].histogram.Merge(other.taps[i].histogram);
+    taps[i].channels.Merge(other.taps[i].channels);
+  }
+}
+
+}  // namespace adze
