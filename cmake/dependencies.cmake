@@ -17,6 +17,16 @@ add_library(adze_dnnl INTERFACE)
 target_link_libraries(adze_dnnl INTERFACE ${DNNL_LIBRARY})
 target_include_directories(adze_dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
 
+# Tables of checkpoints.
+find_library(LEVELDB_LIBRARY leveldb REQUIRED)
+find_path(LEVELDB_INCLUDE_DIR leveldb/table.h REQUIRED)
+find_library(SNAPPY_LIBRARY snappy REQUIRED)
+find_path(SNAPPY_INCLUDE_DIR snappy.h REQUIRED)
+add_library(adze_leveldb INTERFACE)
+target_link_libraries(adze_leveldb INTERFACE ${LEVELDB_LIBRARY} ${SNAPPY_LIBRARY})
+target_include_directories(adze_leveldb SYSTEM INTERFACE ${LEVELDB_INCLUDE_DIR}
+                                                         ${SNAPPY_INCLUDE_DIR})
+
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})

@@ -60,6 +60,9 @@ struct OpDef {
   bool moves_data_only = false;
   // Neither folded nor removed although nobody reads it (Placeholder, NoOp, Assert, random ops).
   bool has_side_effect = false;
+  // Names of the outputs, in order, as function bodies call them ("node:y:0"); needed of ops with
+  // more than one.
+  std::vector<std::string> output_names = {};
   std::optional<QuantTraits> quant = {};  // absent: never quantized
 };
 

@@ -14,6 +14,7 @@
 #include "adze/error.h"
 #include "adze/file.h"
 #include "io/attr_codec.h"
+#include "io/graph_def_nodes.h"
 
 namespace adze {
 namespace {
@@ -197,7 +198,7 @@ proto::GraphDef ToMessage(const Graph& graph) {
 
 }  // namespace
 
-Graph ParseGraphDef(std::string_view bytes, const OpRegistry& ops) {
+Graph ParseGraphDefNodes(std::string_view bytes, const OpRegistry& ops) {
   Graph graph(ops);
   ExpansionBudget budget(bytes.size());
   std::vector<std::pair<Node*, InputNames>> pending;  // a node may read what comes after it
@@ -220,6 +221,11 @@ Graph ParseGraphDef(std::string_view bytes, const OpRegistry& ops) {
           "holds no nodes; is it a frozen graph (GraphDef)?");
   graph.wire_extras = GraphExtras(rest);
   for (const auto& [node, inputs] : pending) ConnectInputs(graph, *node, inputs);
+  return graph;
+}
+
+Graph ParseGraphDef(std::string_view bytes, const OpRegistry& ops) {
+  Graph graph = ParseGraphDefNodes(bytes, ops);
   graph.TopologicalOrder();  // throws if there is a cycle
   return graph;
 }

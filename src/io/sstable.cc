@@ -1,0 +1,144 @@
+#include "io/sstable.h"
+
+#include <leveldb/env.h>
+#include <leveldb/iterator.h>
+#include <leveldb/options.h>
+#include <leveldb/table.h>
+#include <snappy.h>
+
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include "adze/error.h"
+
+namespace adze {
+namespace {
+
+constexpr size_t kFooterBytes = 48, kTrailerBytes = 5;
+constexpr char kSnappy = 1;
+
+class MemoryFile : public leveldb::RandomAccessFile {
+ public:
+  explicit MemoryFile(std::string_view bytes) : bytes_(bytes) {}
+  leveldb::Status Read(uint64_t offset, size_t n, leveldb::Slice* result, char*) const override {
+    if (offset > bytes_.size() || n > bytes_.size() - offset) {
+      return leveldb::Status::Corruption("a block lies behind the end of the file");
+    }
+    *result = leveldb::Slice(bytes_.data() + offset, n);
+    return leveldb::Status::OK();
+  }
+
+ private:
+  std::string_view bytes_;
+};
+
+std::optional<uint64_t> TakeVarint(std::string_view& bytes) {
+  uint64_t value = 0;
+  for (int shift = 0; shift < 64 && !bytes.empty(); shift += 7) {
+    const auto byte = static_cast<unsigned char>(bytes.front());
+    bytes.remove_prefix(1);
+    value |= uint64_t{byte & 127u} << shift;
+    if (byte < 128) return value;
+  }
+  return std::nullopt;
+}
+
+// leveldb takes the memory that a table's block sizes ask for before it reads the block, so sizes
+// are checked beforehand: where blocks lie, and what snappy says it makes of them.
+class SizeCheck {
+ public:
+  explicit SizeCheck(std::string_view file) : file_(file) {}
+
+  void Run() const {
+    Require(file_.size() >= kFooterBytes, ErrorCode::kBadFile, "is too short for a table (",
+            file_.size(), " bytes)");
+    std::string_view footer = file_.substr(file_.size() - kFooterBytes);
+    TakeBlock(footer);  // the index of filters, which is not read
+    std::string memory;
+    std::string_view index = Content(TakeBlock(footer), &memory);
+    // Restart offsets end the block; their count is its last word.
+    uint32_t restarts = 0;
+    if (index.size() >= sizeof(restarts)) {
+      std::memcpy(&restarts, index.data() + index.size() - sizeof(restarts), sizeof(restarts));
+    }
+    const uint64_t restart_bytes = (uint64_t{restarts} + 1) * sizeof(restarts);
+    Require(restart_bytes <= index.size(), ErrorCode::kBadFile, "has a damaged index block");
+    index.remove_suffix(restart_bytes);
+    while (!index.empty()) {
+      const auto shared = TakeVarint(index), added = TakeVarint(index), size = TakeVarint(index);
+      const bool whole =
+          shared && added && size && *added <= index.size() && *size <= index.size() - *added;
+      Require(whole, ErrorCode::kBadFile, "has a damaged index block");
+      std::string_view handle = index.substr(*added, *size);
+      CheckUnpackedSize(TakeBlock(handle));
+      index.remove_prefix(*added + *size);
+    }
+  }
+
+ private:
+  // The stored bytes of the block that a handle names, with its type behind them.
+  std::string_view TakeBlock(std::string_view& handle) const {
+    const auto offset = TakeVarint(handle), size = TakeVarint(handle);
+    const bool inside = offset && size && *offset <= file_.size() &&
+                        *size <= file_.size() - *offset &&
+                        file_.size() - *offset - *size >= kTrailerBytes;
+    Require(inside, ErrorCode::kBadFile,
+            "has a block outside of the file; it is cut off or damaged");
+    return file_.substr(*offset, *size + 1);
+  }
+
+  // A snappy element of 3 bytes gives 64 bytes at most.
+  static size_t CheckUnpackedSize(std::string_view block) {
+    const size_t stored = block.size() - 1;
+    if (block.back() != kSnappy) return stored;
+    size_t size = 0;
+    const bool known = snappy::GetUncompressedLength(block.data(), stored, &size);
+    Require(known && size <= 22 * stored, ErrorCode::kBadFile, "has a damaged compressed block");
+    return size;
+  }
+
+  std::string_view Content(std::string_view block, std::string* memory) const {
+    CheckUnpackedSize(block);
+    if (block.back() != kSnappy) return block.substr(0, block.size() - 1);
+    Require(snappy::Uncompress(block.data(), block.size() - 1, memory), ErrorCode::kBadFile,
+            "has a damaged compressed block");
+    return *memory;
+  }
+
+  std::string_view file_;
+};
+
+void RequireOk(const leveldb::Status& status) {
+  Require(status.ok(), ErrorCode::kBadFile, "is not a whole table: ", status.ToString());
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> ReadSsTable(std::string_view bytes,
+                                                             const SsTableOptions& options) {
+  SizeCheck(bytes).Run();
+  MemoryFile file(bytes);
+  leveldb::Options table_options;
+  table_options.paranoid_checks = options.check_sums;
+  leveldb::Table* opened = nullptr;
+  RequireOk(leveldb::Table::Open(table_options, &file, bytes.size(), &opened));
+  const std::unique_ptr<leveldb::Table> table(opened);
+  leveldb::ReadOptions read_options;
+  read_options.verify_checksums = options.check_sums;
+  read_options.fill_cache = false;
+  const std::unique_ptr<leveldb::Iterator> at(table->NewIterator(read_options));
+  std::vector<std::pair<std::string, std::string>> entries;
+  // Blocks that are named twice and keys that share a long beginning make much of little.
+  uint64_t left = 4 * uint64_t{bytes.size()} + (uint64_t{32} << 20);
+  for (at->SeekToFirst(); at->Valid(); at->Next()) {
+    const uint64_t taken = at->key().size() + at->value().size() + sizeof(entries[0]);
+    Require(taken <= left, ErrorCode::kBadFile, "unpacks to far more than its size");
+    left -= taken;
+    entries.emplace_back(at->key().ToString(), at->value().ToString());
+  }
+  RequireOk(at->status());
+  return entries;
+}
+
+}  // namespace adze

@@ -1,0 +1,27 @@
+#include "ops/support/infer.h"
+
+namespace adze {
+namespace {
+
+std::vector<TensorSpec> InferVariable(const ShapeContext& context) {
+  return {{context.node.attr<DType>("dtype", DType::kInvalid),
+           context.node.attr<Shape>("shape", Shape::UnknownRank())}};
+}
+
+std::vector<TensorSpec> InferHandle(const ShapeContext&) { return {{DType::kResource, Shape{}}}; }
+
+std::vector<TensorSpec> InferRead(const ShapeContext& context) {
+  return {{context.node.attr<DType>("dtype", DType::kInvalid), Shape::UnknownRank()}};
+}
+
+}  // namespace
+
+// Variables have no value here: freezing replaces them (adze/freeze.h).
+void register_variable(OpRegistry& ops) {
+  for (const char* name : {"VariableV2", "Variable"})
+    ops.Add({.name = name, .infer = InferVariable});
+  ops.Add({.name = "VarHandleOp", .infer = InferHandle});
+  ops.Add({.name = "ReadVariableOp", .infer = InferRead});
+}
+
+}  // namespace adze
