@@ -19,11 +19,18 @@ namespace adze {
 // The façade that the command line and C++ users share: whole jobs, from files to files.
 
 struct ModelSource {
-  std::filesystem::path path;                      // a frozen GraphDef, .pb or .pbtxt
-  std::vector<std::string> outputs = {};           // tensor names; empty: nodes that nobody reads
+  // A GraphDef (.pb, .pbtxt), a SavedModel folder, a .meta file, or a checkpoint's prefix or folder
+  // with a .meta beside it.
+  std::filesystem::path path;
+  // Tensor names; empty: those of the signature, or nodes that nobody reads.
+  std::vector<std::string> outputs = {};
   std::map<std::string, Shape> input_shapes = {};  // overrides a placeholder's shape
+  std::string signature = {};                      // empty: "serving_default", or the only one
+  std::vector<std::string> tags = {};              // of a SavedModel's graph; empty: "serve"
+  std::filesystem::path checkpoint = {};           // prefix; empty: the one beside the graph
 };
-// The graph as it is in the file, outputs set, everything they do not need removed.
+// The model frozen: outputs set, everything they do not need removed, functions inlined, variables
+// constant. A frozen GraphDef comes as it is in the file.
 Graph LoadModel(const ModelSource& source);
 // Folds and fuses what quantization wants folded (adze/pass.h). Returns warnings.
 std::vector<std::string> PrepareModel(Graph& graph, const Config& config = {});

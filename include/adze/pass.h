@@ -41,7 +41,8 @@ class PassRegistry {
 };
 
 // The order of passes, with reasons: passes/pipelines.cc.
-std::vector<std::string> PreparePipeline();
+std::vector<std::string> FreezePipeline();   // before variables become constants
+std::vector<std::string> PreparePipeline();  // before quantizing
 
 // Runs the passes in order, each repeated until it changes nothing, logs time and node counts at
 // debug level, and returns the warnings.

@@ -3,32 +3,15 @@
 #include <algorithm>
 
 #include "adze/api.h"
-#include "adze/graph_def.h"
 #include "adze/op.h"
 #include "adze/pass.h"
-#include "adze/registry.h"
+#include "api/read_model.h"
 
 namespace adze {
-namespace {
-
-void CheckIsGraphFile(const std::filesystem::path& path) {
-  ErrorScope scope("file", path.string());
-  Require(!std::filesystem::is_directory(path), ErrorCode::kUnsupported,
-          "is a directory; give a frozen graph (model.pb)");
-  const std::string extension = path.extension().string();
-  Require(extension != ".h5" && extension != ".keras", ErrorCode::kUnsupported,
-          "is a Keras file; freeze it in TensorFlow to a GraphDef (model.pb) first");
-}
-
-}  // namespace
 
 Graph LoadModel(const ModelSource& source) {
-  CheckIsGraphFile(source.path);
-  Graph graph = ReadGraphDef(source.path, Builtin<OpRegistry>());
+  Graph graph = ReadModel(source);
   ErrorScope scope("file", source.path.string());
-  graph.SetOutputs(source.outputs);
-  Require(!graph.outputs().empty(), ErrorCode::kInvalidArgument,
-          "no output found; name it with --outputs");
   for (const auto& [name, shape] : source.input_shapes) {
     Node* node = graph.FindValue(name).node;
     Require(node->op() == "Placeholder" || node->op() == "PlaceholderWithDefault",
@@ -36,7 +19,6 @@ Graph LoadModel(const ModelSource& source) {
             node->op());
     node->SetAttr("shape", shape);
   }
-  graph.Prune();
   return graph;
 }
 

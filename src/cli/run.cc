@@ -13,13 +13,13 @@ namespace adze {
 namespace {
 
 struct Flags {
-  std::string model;
+  ModelFlags model;
   std::vector<std::string> inputs, outputs;
   int threads = 0;
 };
 
 void Run(const Flags& flags) {
-  ModelSource source{flags.model};
+  ModelSource source = ToModelSource(flags.model);
   std::vector<std::string> files;
   for (const std::string& text : flags.outputs) {
     const auto [name, file] = SplitAssignment(text);
@@ -57,9 +57,7 @@ void register_run(CommandRegistry& commands) {
            "  adze run model.pb --input a=a.npy --input b=b.npy --output conv1/BiasAdd=c.npy",
        .declare = [](CLI::App& app) {
          auto flags = std::make_shared<Flags>();
-         app.add_option("model", flags->model, "Float, fake-quant or quantized graph")
-             ->required()
-             ->type_name("MODEL");
+         AddSourceFlags(app, flags->model);
          app.add_option("--input", flags->inputs, "Array fed to an input")
              ->required()
              ->take_all()

@@ -21,6 +21,8 @@ bool HasConditionals(const Graph& graph) {
 bool NeedsNoWaiting(const Node& node) {
   static const std::set<std::string, std::less<>> kOnlyChecks = {
       "Assert", "CheckNumerics", "NoOp", "Placeholder", "PlaceholderWithDefault", "Print"};
+  // Averages that training updates on the side; inference reads the variables as they were saved.
+  if (node.op().starts_with("Assign") || node.op() == "IteratorGetNext") return true;
   return kOnlyChecks.contains(node.op()) || (node.def() && !node.def()->has_side_effect);
 }
 

@@ -3,6 +3,15 @@
 
 namespace adze {
 
+std::vector<std::string> FreezePipeline() {
+  return {
+      "prune_unreachable",   // training, saving and restoring
+      "drop_control_edges",  // those to checks, updates of averages and initializers
+      "feed_iterators",      // after control edges to the iterator are gone
+      "prune_unreachable",   // what hung on them
+  };
+}
+
 std::vector<std::string> PreparePipeline() {
   return {
       "prune_unreachable",     // first: what no output needs is neither refused nor worked on

@@ -30,12 +30,27 @@ std::pair<std::string, Shape> ParseInputShape(const std::string& text) {
 
 }  // namespace
 
-void AddModelFlags(CLI::App& app, ModelFlags& flags) {
-  app.add_option("model", flags.path, "Frozen TensorFlow graph (.pb or .pbtxt)")
+void AddSourceFlags(CLI::App& app, ModelFlags& flags) {
+  app.add_option("model", flags.path,
+                 "Frozen graph (.pb, .pbtxt), SavedModel folder, or .meta file with a checkpoint")
       ->required()
       ->type_name("MODEL");
+  app.add_option("--signature", flags.signature,
+                 "Signature whose outputs are computed (default: serving_default, or the only one)")
+      ->type_name("NAME");
+  app.add_option("--tags", flags.tags, "Tags of the SavedModel's graph (default: serve)")
+      ->delimiter(',')
+      ->type_name("TAG,...");
+  app.add_option("--checkpoint", flags.checkpoint,
+                 "Checkpoint to take variables from (default: the one beside the graph)")
+      ->type_name("PREFIX");
+}
+
+void AddModelFlags(CLI::App& app, ModelFlags& flags) {
+  AddSourceFlags(app, flags);
   app.add_option("--outputs", flags.outputs,
-                 "Output tensors, e.g. prob or prob:0 (default: nodes that nobody reads)")
+                 "Output tensors, e.g. prob or prob:0 (default: the signature's, or nodes that "
+                 "nobody reads)")
       ->delimiter(',')
       ->type_name("NAME,...");
   app.add_option("--input-shape", flags.input_shapes,
@@ -46,7 +61,11 @@ void AddModelFlags(CLI::App& app, ModelFlags& flags) {
 }
 
 ModelSource ToModelSource(const ModelFlags& flags) {
-  ModelSource source{flags.path, flags.outputs};
+  ModelSource source{.path = flags.path,
+                     .outputs = flags.outputs,
+                     .signature = flags.signature,
+                     .tags = flags.tags,
+                     .checkpoint = flags.checkpoint};
   for (const std::string& text : flags.input_shapes) {
     source.input_shapes.insert(ParseInputShape(text));
   }

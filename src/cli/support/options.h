@@ -17,8 +17,13 @@ struct ModelFlags {
   std::string path;
   std::vector<std::string> outputs;
   std::vector<std::string> input_shapes;  // "name:n,h,w,c"
+  std::string signature;
+  std::vector<std::string> tags;
+  std::string checkpoint;
 };
 void AddModelFlags(CLI::App& app, ModelFlags& flags);
+// The part of them that says how to read a model that is not a frozen graph.
+void AddSourceFlags(CLI::App& app, ModelFlags& flags);
 ModelSource ToModelSource(const ModelFlags& flags);
 
 struct DataFlags {

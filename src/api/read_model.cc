@@ -1,0 +1,153 @@
+#include "api/read_model.h"
+
+#include <algorithm>
+
+#include "adze/checkpoint.h"
+#include "adze/freeze.h"
+#include "adze/functions.h"
+#include "adze/graph_def.h"
+#include "adze/meta_graph.h"
+#include "adze/op.h"
+#include "adze/pass.h"
+#include "adze/registry.h"
+
+namespace adze {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What is where a model's path points.
+enum class ModelKind { kGraphDef, kMetaGraph, kSavedModel };
+struct ModelFiles {
+  ModelKind kind;
+  fs::path graph;       // file, or the SavedModel's folder
+  fs::path checkpoint;  // prefix; may be empty
+};
+
+fs::path WithSuffix(const fs::path& prefix, const char* suffix) { return prefix.string() + suffix; }
+
+void RefuseKeras(const fs::path& path) {
+  const std::string extension = path.extension().string();
+  Require(extension != ".h5" && extension != ".hdf5" && extension != ".keras",
+          ErrorCode::kUnsupported,
+          "is a Keras file; load it with tf.keras.models.load_model and export a SavedModel with "
+          "model.export(FOLDER) or tf.saved_model.save(model, FOLDER)");
+}
+
+ModelFiles FindFiles(const ModelSource& source) {
+  ErrorScope scope("file", source.path.string());
+  RefuseKeras(source.path);
+  const fs::path& path = source.path;
+  const auto checkpoint_or = [&](const fs::path& beside) {
+    return source.checkpoint.empty() ? beside : source.checkpoint;
+  };
+  if (fs::is_directory(path)) {
+    if (const fs::path latest = LatestCheckpoint(path);
+        !latest.empty() && !fs::exists(path / "saved_model.pb")) {
+      return {ModelKind::kMetaGraph, WithSuffix(latest, ".meta"), checkpoint_or(latest)};
+    }
+    const fs::path variables = path / "variables" / "variables";
+    const bool has_variables = fs::exists(WithSuffix(variables, ".index"));
+    return {ModelKind::kSavedModel, path, checkpoint_or(has_variables ? variables : fs::path())};
+  }
+  for (const char* suffix : {".meta", ".index"}) {
+    if (path.extension() != suffix) continue;
+    const fs::path prefix = fs::path(path).replace_extension();
+    return {ModelKind::kMetaGraph, WithSuffix(prefix, ".meta"), checkpoint_or(prefix)};
+  }
+  if (!fs::exists(path) && fs::exists(WithSuffix(path, ".meta"))) {
+    return {ModelKind::kMetaGraph, WithSuffix(path, ".meta"), checkpoint_or(path)};
+  }
+  return {ModelKind::kGraphDef, path, source.checkpoint};
+}
+
+// Outputs as the user or the signature names them.
+std::vector<std::string> OutputNames(const MetaGraph& model, const ModelSource& source) {
+  if (!source.outputs.empty()) return source.outputs;
+  std::vector<std::string> names;
+  if (const Signature* signature = ChooseSignature(model, source.signature)) {
+    for (const SignatureTensor& output : signature->outputs) {
+      const bool first = std::find(names.begin(), names.end(), output.tensor) == names.end();
+      if (first) names.push_back(output.tensor);
+    }
+    Require(!names.empty(), ErrorCode::kInvalidArgument, "signature '", signature->name,
+            "' has no outputs; choose another by --signature, or name them with --outputs");
+  }
+  return names;
+}
+
+// A frozen graph has nothing to do here; most files are one.
+bool IsFrozen(const Graph& graph) {
+  static const OpRegistry& ops = Builtin<OpRegistry>();
+  const std::vector<Node*> nodes = graph.nodes();
+  return std::all_of(nodes.begin(), nodes.end(), [](const Node* node) {
+    return ops.Find(node->op()) && node->op() != "VariableV2" && node->op() != "Variable" &&
+           node->op() != "VarHandleOp";
+  });
+}
+
+// A signature's inputs stay; nothing feeds other placeholders that nobody reads, such as the file
+// name for saving.
+void EraseUnreadPlaceholders(Graph& graph) {
+  for (Node* node : graph.Placeholders()) {
+    if (graph.CountUses(node->output()) > 0 || !graph.ControlUsers(*node).empty()) continue;
+    graph.Erase(*node);
+  }
+}
+
+void Freeze(MetaGraph& model, const ModelSource& source, const fs::path& checkpoint) {
+  Graph& graph = model.graph;
+  const std::vector<std::string> names = OutputNames(model, source);
+  // What a training graph leaves unread is its training.
+  Require(!names.empty() || model.restore_op.empty(), ErrorCode::kInvalidArgument,
+          "has no signature; name the model's output with --outputs");
+  graph.SetOutputs(names);
+  Require(!graph.outputs().empty(), ErrorCode::kInvalidArgument,
+          "no output found; name it with --outputs");
+  if (IsFrozen(graph)) {
+    graph.Prune();
+    return;
+  }
+  // Restoring stays until it has told which variable is where in the checkpoint.
+  const size_t count = graph.outputs().size();
+  std::vector<GraphOutput> outputs = graph.outputs();
+  if (!model.restore_op.empty()) {
+    outputs.push_back({model.restore_op, graph.FindValue(model.restore_op)});
+  }
+  graph.SetOutputs(outputs);
+  graph.Prune();
+  graph.TopologicalOrder();  // throws if there is a cycle
+  InlineFunctions(graph, model.output_args);
+  const VariableKeys keys = FindVariableKeys(graph);
+  outputs = graph.outputs();
+  outputs.resize(count);
+  graph.SetOutputs(outputs);
+  RunPasses(graph, FreezePipeline());
+  std::optional<Checkpoint> opened;
+  if (!checkpoint.empty()) opened.emplace(checkpoint);
+  FreezeVariables(graph, keys, opened ? &*opened : nullptr);
+  graph.Prune();
+  EraseUnreadPlaceholders(graph);
+}
+
+}  // namespace
+
+Graph ReadModel(const ModelSource& source) {
+  const OpRegistry& ops = Builtin<OpRegistry>();
+  const ModelFiles files = FindFiles(source);
+  MetaGraph model = [&] {
+    switch (files.kind) {
+      case ModelKind::kSavedModel:
+        return ReadSavedModel(files.graph, ops, source.tags);
+      case ModelKind::kMetaGraph:
+        return ReadMetaGraph(files.graph, ops);
+      default:
+        return MetaGraph{.graph = ReadGraphDef(files.graph, ops)};
+    }
+  }();
+  ErrorScope scope("file", files.graph.string());
+  Freeze(model, source, files.checkpoint);
+  return std::move(model.graph);
+}
+
+}  // namespace adze
