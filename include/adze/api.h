@@ -61,9 +61,33 @@ struct PlanOptions {
 };
 Plan MakePlan(const Graph& prepared, const PlanOptions& options);
 
-struct QuantizeOptions {
+// Statistics of what the planned layers read, for Quantize to find factors from: on other machines,
+// part by part, on more data.
+struct CollectOptions {
   ModelSource model;
   DataSource data;
+  PlanOptions plan = {};
+  std::filesystem::path statistics;  // the file to write
+  int64_t batch_size = 1;
+  int64_t batch_num = 0;  // of the whole, before it is cut into shards; 0: as for Quantize
+  Shard shard = {};
+  int num_threads = 0;  // 0: all cores
+  std::function<void(int64_t, int64_t)> progress = {};
+};
+struct CollectResult {
+  int64_t samples = 0, tensors = 0;
+  double seconds = 0;
+  std::vector<std::string> warnings = {};
+};
+CollectResult Collect(const CollectOptions& options);
+// Statistics files of parts of the data as one file, in any order.
+CollectResult Merge(const std::vector<std::filesystem::path>& parts,
+                    const std::filesystem::path& output);
+
+struct QuantizeOptions {
+  ModelSource model;
+  DataSource data;                        // may be empty if there are statistics
+  std::filesystem::path statistics = {};  // of Collect or Merge, instead of a run over the data
   PlanOptions plan = {};
   std::filesystem::path output_prefix;
   int64_t batch_size = 1;

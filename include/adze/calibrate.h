@@ -38,7 +38,10 @@ struct CalibrateOptions {
   int64_t batch_size = 1;
   int64_t num_samples = 0;  // the first so many; 0: all the data
   Shard shard = {};         // of those samples
-  int num_threads = 0;      // 0: all cores
+  // What the statistics call the data: samples of two data sets of one name with the same index
+  // count as the same sample.
+  std::string data_name = {};
+  int num_threads = 0;  // 0: all cores
   // Called after each batch with batches done and batches in all.
   std::function<void(int64_t, int64_t)> progress = {};
 };

@@ -1,5 +1,3 @@
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <chrono>
 
@@ -9,13 +7,12 @@
 #include "adze/graph_def.h"
 #include "adze/parallel.h"
 #include "adze/report.h"
+#include "api/prepared_model.h"
 
 namespace adze {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int64_t kMostSamplesByDefault = 256;
 
 struct OutputPaths {
   explicit OutputPaths(const fs::path& prefix) {
@@ -27,17 +24,18 @@ struct OutputPaths {
   std::vector<fs::path> paths;
 };
 
-// How many samples to use; says what is missing if the data does not suffice.
-int64_t CountSamples(const QuantizeOptions& options, const Plan& plan, int64_t samples) {
+bool HasData(const DataSource& data) { return !data.images.empty() || !data.arrays.empty(); }
+
+// Statistics from a file, if they are of this model and, where data is given, fed alike.
+Statistics StatisticsFor(const PreparedModel& model, const QuantizeOptions& options) {
   Require(options.batch_size > 0, ErrorCode::kInvalidArgument, "--batch-size must be at least 1");
-  Require(options.batch_num >= 0, ErrorCode::kInvalidArgument, "--batch-num must be at least 1");
-  int64_t wanted = options.batch_num;
-  if (wanted == 0 && !options.plan.config.empty()) wanted = plan.config.batch_num;
-  if (wanted == 0) return std::min(samples, kMostSamplesByDefault);
-  Require(wanted <= samples / options.batch_size, ErrorCode::kInvalidArgument, "calibration needs ",
-          wanted, " batches of ", options.batch_size, ", the data has ", samples,
-          " samples; lower --batch-num or --batch-size, or give more data");
-  return wanted * options.batch_size;
+  StatisticsOrigin origin = OriginOf(model, options.data);
+  if (!HasData(options.data)) origin.feeding.clear();
+  Statistics statistics = ReadStatistics(options.statistics);
+  ErrorScope scope("file", options.statistics.string());
+  statistics.CheckComplete();
+  statistics.CheckOrigin(origin);
+  return statistics;
 }
 
 std::vector<LayerSummary> Summarize(const Record& record,
@@ -63,42 +61,38 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
   for (const fs::path& path : outputs.paths) CheckWritable(path);
   SetNumThreads(options.num_threads);
 
+  PreparedModel model(options.model, options.plan);
+  const Graph& graph = model.graph;
+  Plan& plan = model.plan;
   QuantizeResult result;
-  Graph graph = LoadModel(options.model);
-  const std::vector<InputSpec> inputs = ModelInputs(graph, options.model);
-  const std::unique_ptr<Dataset> data = OpenData(options.data, inputs);
-  // The config says what to fuse, and its layers are those of the fused graph; layers keep their
-  // names when they are fused, so a first look at an unfused copy would find the same ones.
-  PlanOptions plan_options = options.plan;
-  Plan plan;
-  {
-    ErrorScope scope("file", options.model.path.string());
-    result.warnings = PrepareModel(graph);
-    plan = MakePlan(graph, plan_options);
-    if (!plan.config.do_fusion || !plan.config.skip_fusion_layers.empty()) {
-      graph = LoadModel(options.model);
-      result.warnings = PrepareModel(graph, plan.config);
-      plan = MakePlan(graph, plan_options);
-    }
+  result.warnings = model.warnings;
+  const std::unique_ptr<Dataset> data = HasData(options.data) || options.statistics.empty()
+                                            ? OpenData(options.data, model.inputs)
+                                            : nullptr;
+  const auto start = std::chrono::steady_clock::now();
+  Record record;
+  if (options.statistics.empty()) {
+    result.samples = CountSamples(plan, !options.plan.config.empty(), options.batch_size,
+                                  options.batch_num, data->size());
+    record = Calibrate(graph, plan.layers, *data,
+                       {.batch_size = options.batch_size,
+                        .num_samples = result.samples,
+                        .num_threads = options.num_threads,
+                        .progress = options.progress});
+  } else {
+    const Statistics statistics = StatisticsFor(model, options);
+    result.samples = statistics.num_samples();
+    record = FindFactors(plan.layers, statistics);
   }
-  for (const std::string& warning : result.warnings) spdlog::warn("{}", warning);
-
-  result.samples = CountSamples(options, plan, data->size());
   plan.config.batch_num =
       static_cast<int>((result.samples + options.batch_size - 1) / options.batch_size);
-  const CalibrateOptions calibrate{.batch_size = options.batch_size,
-                                   .num_samples = result.samples,
-                                   .num_threads = options.num_threads,
-                                   .progress = options.progress};
-  const auto start = std::chrono::steady_clock::now();
-  const Record record = Calibrate(graph, plan.layers, *data, calibrate);
   result.calibration_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   const Graph fake_quant = BuildFakeQuantGraph(graph, record);
   const Graph quantized = BuildQuantizedGraph(graph, record);
   std::vector<LayerComparison> comparisons;
-  if (options.compare_samples > 0) {
+  if (data && options.compare_samples > 0) {
     comparisons = CompareLayers(graph, fake_quant, record, *data,
                                 std::min(options.compare_samples, data->size()));
   }

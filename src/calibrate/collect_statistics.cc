@@ -22,7 +22,7 @@ SampleRange RangeOf(const Dataset& data, const CalibrateOptions& options) {
   Require(options.num_samples <= data.size(), kBad, "the data has ", data.size(), " samples, ",
           options.num_samples, " are asked for; ask for less or give more data");
   const int64_t all = options.num_samples > 0 ? options.num_samples : data.size();
-  const SampleRange range{"", all * shard.index / shard.count,
+  const SampleRange range{options.data_name, all * shard.index / shard.count,
                           all * (shard.index + 1) / shard.count};
   Require(range.begin < range.end, kBad, "shard ", shard.index, " of ", shard.count,
           " is empty, there are only ", all, " samples; make fewer shards");

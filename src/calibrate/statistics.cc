@@ -17,6 +17,7 @@ std::string ToString(const SampleRange& range) {
          (range.data.empty() ? "" : " of '" + range.data + "'");
 }
 
+// Ascending, neighbours as one.
 std::vector<SampleRange> Join(std::vector<SampleRange> ranges) {
   std::sort(ranges.begin(), ranges.end(), Precedes);
   std::vector<SampleRange> joined;
@@ -51,13 +52,31 @@ const TapStatistics* Statistics::Find(std::string_view tensor) const {
   return found == taps.end() ? nullptr : &*found;
 }
 
+void Statistics::CheckOrigin(const StatisticsOrigin& wanted) const {
+  constexpr ErrorCode kBad = ErrorCode::kInvalidArgument;
+  const auto same = [](const std::string& a, const std::string& b) {
+    return a.empty() || b.empty() || a == b;
+  };
+  Require(same(origin.graph, wanted.graph), kBad, "was made from another graph (", origin.graph,
+          " instead of ", wanted.graph,
+          "): another model, other --outputs or --input-shape, or other fusions in the config");
+  Require(same(origin.feeding, wanted.feeding), kBad, "was made with other preprocessing: '",
+          origin.feeding, "' instead of '", wanted.feeding, "'");
+}
+
+void Statistics::CheckComplete() const {
+  Require(rest.begin == rest.end, ErrorCode::kInvalidArgument, "is not complete, ", ToString(rest),
+          " were not seen; finish it with the same `adze calibrate` and --resume");
+}
+
 void Statistics::Merge(const Statistics& other) {
+  other.CheckOrigin(origin);
   const auto same = [](const TapStatistics& a, const TapStatistics& b) {
     return a.tensor == b.tensor && a.channels.max_abs.size() == b.channels.max_abs.size();
   };
   Require(std::equal(taps.begin(), taps.end(), other.taps.begin(), other.taps.end(), same),
           ErrorCode::kInvalidArgument,
-          "the statistics are of other tensors; make all parts with the same settings");
+          "is of other tensors; make all parts with the same settings");
   std::vector<SampleRange> all = samples;
   all.insert(all.end(), other.samples.begin(), other.samples.end());
   samples = Join(std::move(all));

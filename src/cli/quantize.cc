@@ -17,9 +17,9 @@ struct Flags {
   ModelFlags model;
   DataFlags data;
   PlanFlags plan;
+  std::string statistics;
   std::string output;
-  int64_t batch_size = 1, batch_num = 0;
-  int threads = 0;
+  BatchFlags batch;
   bool json = false;
 };
 
@@ -73,16 +73,13 @@ nlohmann::ordered_json ToJson(const QuantizeResult& result) {
 void Run(const Flags& flags, bool quiet) {
   QuantizeOptions options{.model = ToModelSource(flags.model),
                           .data = ToDataSource(flags.data),
+                          .statistics = flags.statistics,
                           .plan = ToPlanOptions(flags.plan),
                           .output_prefix = flags.output,
-                          .batch_size = flags.batch_size,
-                          .batch_num = flags.batch_num,
-                          .num_threads = flags.threads};
-  Require(!options.data.images.empty() || !options.data.arrays.empty(), ErrorCode::kInvalidArgument,
-          "calibration needs data; give --images DIR or --data NAME=FILE");
-  if (flags.data.preprocess.empty() && flags.data.mean.empty() && !quiet && !flags.json) {
-    fmt::print(stderr, "pixels are fed as x / 127.5 - 1; choose otherwise with --preprocess\n");
-  }
+                          .batch_size = flags.batch.size,
+                          .batch_num = flags.batch.num,
+                          .num_threads = flags.batch.threads};
+  if (flags.statistics.empty()) RequireData(flags.data, quiet || flags.json);
   Progress progress("calibrate", quiet || flags.json);
   options.progress = [&](int64_t done, int64_t total) { progress.Update(done, total); };
   const QuantizeResult result = Quantize(options);
@@ -106,26 +103,21 @@ void register_quantize(CommandRegistry& commands) {
            "  adze quantize model.pb --images calibration/ --preprocess tf --output out/model\n"
            "  adze quantize model.pb --data input=x.npy --batch-size 8 --output out/model\n"
            "  adze quantize model.pb --images calibration/ --config quant.cfg \\\n"
-           "      --skip-layer conv1/Conv2D --output out/model --json",
+           "      --skip-layer conv1/Conv2D --output out/model --json\n"
+           "  adze quantize model.pb --statistics merged.bin --output out/model",
        .declare = [](CLI::App& app) {
          auto flags = std::make_shared<Flags>();
          AddModelFlags(app, flags->model);
          AddDataFlags(app, flags->data);
          AddPlanFlags(app, flags->plan);
+         app.add_option("--statistics", flags->statistics,
+                        "Calibrate on what `adze calibrate` or `adze merge` wrote, without data")
+             ->type_name("FILE");
          app.add_option("--output", flags->output,
                         "Prefix of the files to write: PREFIX_quantized.pb and so on")
              ->required()
              ->type_name("PREFIX");
-         app.add_option("--batch-size", flags->batch_size, "Samples at a time")
-             ->check(CLI::PositiveNumber)
-             ->type_name("N")
-             ->capture_default_str();
-         app.add_option("--batch-num", flags->batch_num,
-                        "Batches to calibrate on (default: all the data, at most 256 samples)")
-             ->check(CLI::PositiveNumber)
-             ->type_name("N");
-         app.add_option("--threads", flags->threads, "Threads (default: all cores)")
-             ->type_name("N");
+         AddBatchFlags(app, flags->batch);
          app.add_flag("--json", flags->json, "Print JSON");
          app.callback([flags, &app] { Run(*flags, IsQuiet(app)); });
        }});

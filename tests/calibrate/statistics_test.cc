@@ -64,7 +64,7 @@ TEST(Statistics, SamplesThatWereSeenTwiceAreRefused) {
 TEST(Statistics, OtherTensorsAreRefused) {
   Statistics other = Make(1, {"a", 10, 20});
   other.taps[0].tensor = "y";
-  EXPECT_THAT(Refusal(Make(0, {"a", 0, 10}), other), HasSubstr("of other tensors"));
+  EXPECT_THAT(Refusal(Make(0, {"a", 0, 10}), other), HasSubstr("is of other tensors"));
 }
 
 TEST(ChannelStatistics, AreMaximumAndMeanOfEachChannel) {

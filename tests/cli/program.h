@@ -2,10 +2,12 @@
 
 #include <sys/wait.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 
+#include "adze/dataset.h"
 #include "adze/file.h"
 #include "test_folder.h"
 
@@ -60,5 +62,15 @@ node { name: "fc/MatMul" op: "MatMul" input: "flat" input: "fc/w"
   attr { key: "T" value { type: DT_FLOAT } } }
 node { name: "prob" op: "Softmax" input: "fc/MatMul" attr { key: "T" value { type: DT_FLOAT } } }
 )";
+
+// Writes it as model.pbtxt, and x.npy with `samples` inputs for it.
+inline void WriteTinyModel(const std::filesystem::path& folder, int64_t samples) {
+  WriteFileAtomically(folder / "model.pbtxt", kTinyModel);
+  Tensor x(DType::kFloat, {samples, 8, 8, 3});
+  for (int64_t i = 0; i < x.num_elements(); ++i) {
+    x.mutable_data<float>()[i] = std::sin(0.7f * static_cast<float>(i));
+  }
+  WriteNpy(x, folder / "x.npy");
+}
 
 }  // namespace adze

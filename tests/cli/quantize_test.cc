@@ -19,14 +19,7 @@ constexpr const char* kFashionData = "/usr/share/datasets/fashion-mnist/";
 
 class Quantize : public testing::Test {
  protected:
-  Quantize() : folder_(TestFolder()) {
-    WriteFileAtomically(folder_ / "model.pbtxt", kTinyModel);
-    Tensor samples(DType::kFloat, {6, 8, 8, 3});
-    for (int64_t i = 0; i < samples.num_elements(); ++i) {
-      samples.mutable_data<float>()[i] = std::sin(0.7f * static_cast<float>(i));
-    }
-    WriteNpy(samples, folder_ / "x.npy");
-  }
+  Quantize() : folder_(TestFolder()) { WriteTinyModel(folder_, 6); }
   std::string Run(const std::string& arguments) {
     const ProgramResult result = RunAdze(arguments, folder_);
     EXPECT_EQ(result.exit_code, 0) << arguments << "\n" << result.err;

@@ -1,5 +1,7 @@
 #include "cli/support/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <charconv>
 
@@ -111,6 +113,26 @@ DataSource ToDataSource(const DataFlags& flags) {
   if (flags.bgr) source.preprocess.bgr = true;
   source.preprocess.resize = flags.resize;
   return source;
+}
+
+void RequireData(const DataFlags& flags, bool quiet) {
+  Require(!flags.images.empty() || !flags.arrays.empty(), ErrorCode::kInvalidArgument,
+          "calibration needs data; give --images DIR or --data NAME=FILE");
+  if (flags.preprocess.empty() && flags.mean.empty() && !quiet) {
+    fmt::print(stderr, "pixels are fed as x / 127.5 - 1; choose otherwise with --preprocess\n");
+  }
+}
+
+void AddBatchFlags(CLI::App& app, BatchFlags& flags) {
+  app.add_option("--batch-size", flags.size, "Samples at a time")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--batch-num", flags.num,
+                 "Batches to calibrate on (default: all the data, at most 256 samples)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  app.add_option("--threads", flags.threads, "Threads (default: all cores)")->type_name("N");
 }
 
 void AddPlanFlags(CLI::App& app, PlanFlags& flags) {

@@ -39,6 +39,17 @@ struct DataFlags {
 void AddDataFlags(CLI::App& app, DataFlags& flags);
 DataSource ToDataSource(const DataFlags& flags);
 
+// Refuses if there is neither --images nor --data; unless `quiet`, says which preprocessing is the
+// default.
+void RequireData(const DataFlags& flags, bool quiet);
+
+// How much of the data calibration sees, and how.
+struct BatchFlags {
+  int64_t size = 1, num = 0;
+  int threads = 0;
+};
+void AddBatchFlags(CLI::App& app, BatchFlags& flags);
+
 struct PlanFlags {
   std::string config;
   std::vector<std::string> skip_layers;

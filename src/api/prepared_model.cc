@@ -1,0 +1,59 @@
+#include "api/prepared_model.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace adze {
+
+PreparedModel::PreparedModel(const ModelSource& source, const PlanOptions& options)
+    : graph(LoadModel(source)) {
+  inputs = ModelInputs(graph, source);
+  ErrorScope scope("file", source.path.string());
+  // The config says what to fuse, and its layers are those of the fused graph; layers keep their
+  // names when they are fused, so a first look at an unfused copy would find the same ones.
+  warnings = PrepareModel(graph);
+  plan = MakePlan(graph, options);
+  if (!plan.config.do_fusion || !plan.config.skip_fusion_layers.empty()) {
+    graph = LoadModel(source);
+    warnings = PrepareModel(graph, plan.config);
+    plan = MakePlan(graph, options);
+  }
+  for (const std::string& warning : warnings) spdlog::warn("{}", warning);
+}
+
+int64_t CountSamples(const Plan& plan, bool has_config, int64_t batch_size, int64_t batch_num,
+                     int64_t samples) {
+  constexpr int64_t kMostByDefault = 256;
+  Require(batch_size > 0, ErrorCode::kInvalidArgument, "--batch-size must be at least 1");
+  Require(batch_num >= 0, ErrorCode::kInvalidArgument, "--batch-num must be at least 1");
+  if (batch_num == 0 && has_config) batch_num = plan.config.batch_num;
+  if (batch_num == 0) return std::min(samples, kMostByDefault);
+  Require(batch_num <= samples / batch_size, ErrorCode::kInvalidArgument, "calibration needs ",
+          batch_num, " batches of ", batch_size, ", the data has ", samples,
+          " samples; lower --batch-num or --batch-size, or give more data");
+  return batch_num * batch_size;
+}
+
+StatisticsOrigin OriginOf(const PreparedModel& model, const DataSource& data) {
+  const Preprocess& preprocess = data.preprocess;
+  return {GraphDigest(model.graph),
+          fmt::format("mean {}, std {}, {}, {}", fmt::join(preprocess.mean, " "),
+                      fmt::join(preprocess.std, " "), preprocess.bgr ? "BGR" : "RGB",
+                      preprocess.resize)};
+}
+
+std::string NameOf(const DataSource& data) {
+  const auto name = [](const std::filesystem::path& path) {
+    return (path.has_filename() ? path : path.parent_path()).filename().string();
+  };
+  std::string text = name(data.images);
+  // Labels say which images, in which order.
+  if (!data.images.empty() && !data.labels.empty()) text += " " + name(data.labels);
+  for (const auto& [input, path] : data.arrays) text += (text.empty() ? "" : " ") + name(path);
+  return text;
+}
+
+}  // namespace adze
