@@ -1,49 +1,10 @@
-# adze_layer(<name> LEVEL <n> DEPS <layers...>
-#            [REGISTRY <class> HEADER <its header> [IN <subfolder>] [EXCEPT <stems...>]])
+# adze_layer(<name> LEVEL <n> DEPS <layers...>)
 #
 # Builds src/<name>/**.cc as adze::<name>. A dependency on the same or a higher level is a
-# configure error, so the folders cannot form a cycle. With REGISTRY, every file stem x.cc in the
-# folder (or in its subfolder IN; stems in EXCEPT are ordinary sources) owes a function
-# `void register_x(<class>&)`; forgetting it is a link error that names it, and no other file lists
-# the plug-in. `Builtin<class>()` (adze/registry.h) returns the filled registry.
+# configure error, so the folders cannot form a cycle.
 function(adze_layer name)
-  cmake_parse_arguments(arg "" "LEVEL;REGISTRY;HEADER;IN" "DEPS;EXCEPT" ${ARGN})
-  set(folder "${PROJECT_SOURCE_DIR}/src/${name}")
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${folder}/*.cc")
-  if(arg_REGISTRY)
-    set(plugin_folder "${folder}")
-    if(arg_IN)
-      set(plugin_folder "${folder}/${arg_IN}")
-    endif()
-    file(GLOB plugins CONFIGURE_DEPENDS "${plugin_folder}/*.cc")
-    set(declarations "")
-    set(calls "")
-    foreach(plugin IN LISTS plugins)
-      get_filename_component(stem ${plugin} NAME_WE)
-      if(NOT stem IN_LIST arg_EXCEPT)
-        string(APPEND declarations "void register_${stem}(${arg_REGISTRY}&);\n")
-        string(APPEND calls "    register_${stem}(r);\n")
-      endif()
-    endforeach()
-    set(generated "${PROJECT_BINARY_DIR}/gen/${name}/register_all.cc")
-    file(CONFIGURE OUTPUT "${generated}" CONTENT
-"// Generated from the file names in ${name}.
-#include \"${arg_HEADER}\"
-#include \"adze/registry.h\"
-namespace adze {
-${declarations}
-template <>
-const ${arg_REGISTRY}& Builtin<${arg_REGISTRY}>() {
-  static const ${arg_REGISTRY} registry = [] {
-    ${arg_REGISTRY} r;
-${calls}    return r;
-  }();
-  return registry;
-}
-}  // namespace adze
-")
-    list(APPEND sources "${generated}")
-  endif()
+  cmake_parse_arguments(arg "" "LEVEL" "DEPS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cc")
   add_library(adze_${name} STATIC ${sources})
   add_library(adze::${name} ALIAS adze_${name})
   set_target_properties(adze_${name} PROPERTIES ADZE_LEVEL ${arg_LEVEL})
@@ -56,4 +17,46 @@ ${calls}    return r;
     endif()
     target_link_libraries(adze_${name} PUBLIC adze::${dep})
   endforeach()
+endfunction()
+
+# adze_registry(<layer> <class> HEADER <its header> [IN <subfolder>] [EXCEPT <stems...>])
+#
+# Every file stem x.cc in the layer's folder (or in its subfolder IN; stems in EXCEPT are ordinary
+# sources) owes a function `void register_x(<class>&)`; forgetting it is a link error that names it,
+# and no other file lists the plug-in. `Builtin<class>()` (adze/registry.h) returns the filled
+# registry.
+function(adze_registry layer class)
+  cmake_parse_arguments(arg "" "HEADER;IN" "EXCEPT" ${ARGN})
+  set(folder "${PROJECT_SOURCE_DIR}/src/${layer}")
+  if(arg_IN)
+    string(APPEND folder "/${arg_IN}")
+  endif()
+  file(GLOB plugins CONFIGURE_DEPENDS "${folder}/*.cc")
+  set(declarations "")
+  set(calls "")
+  foreach(plugin IN LISTS plugins)
+    get_filename_component(stem ${plugin} NAME_WE)
+    if(NOT stem IN_LIST arg_EXCEPT)
+      string(APPEND declarations "void register_${stem}(${class}&);\n")
+      string(APPEND calls "    register_${stem}(r);\n")
+    endif()
+  endforeach()
+  set(generated "${PROJECT_BINARY_DIR}/gen/${layer}/${class}.cc")
+  file(CONFIGURE OUTPUT "${generated}" CONTENT
+"// Generated from the file names in ${layer}/${arg_IN}.
+#include \"${arg_HEADER}\"
+#include \"adze/registry.h\"
+namespace adze {
+${declarations}
+template <>
+const ${class}& Builtin<${class}>() {
+  static const ${class} registry = [] {
+    ${class} r;
+${calls}    return r;
+  }();
+  return registry;
+}
+}  // namespace adze
+")
+  target_sources(adze_${layer} PRIVATE "${generated}")
 endfunction()

@@ -58,6 +58,8 @@ struct PlanOptions {
   std::vector<std::string> skip_layers = {};
   std::string calibrator = {};  // overrides the config's activation algorithm
   bool symmetric = false;       // overrides the config's `asymmetric`
+  std::string weights = {};     // overrides the config's weight quantizer, where a layer takes it
+  int weight_bits = 0;          // overrides the weights' num_bits, likewise; 0: does not
 };
 Plan MakePlan(const Graph& prepared, const PlanOptions& options);
 

@@ -58,4 +58,8 @@ Record FindFactors(const std::vector<PlannedLayer>& plan, const Statistics& stat
 Record Calibrate(const Graph& prepared, const std::vector<PlannedLayer>& plan, const Dataset& data,
                  const CalibrateOptions& options);
 
+// Where the record has a cluster, moves the elements of the layer's weight to their nearest centres
+// (MoveToCentres), so that the record's scales give exactly these integers.
+void MoveWeightsToCentres(Graph& prepared, const Record& record);
+
 }  // namespace adze

@@ -7,16 +7,11 @@
 #include <vector>
 
 #include "adze/calibrator.h"
+#include "adze/weight_quantizer.h"
 
 namespace adze {
 
-// How a layer's weights are quantized.
-struct WeightConfig {
-  std::string algorithm = "arq_quantize";
-  int num_bits = 8;
-  bool per_channel = true;  // ignored by ops without channel scales
-};
-
+// What is wanted of one layer.
 struct LayerConfig {
   bool quantize = true;
   ActivationConfig activation = {};
@@ -47,6 +42,10 @@ Config DefaultConfig(const std::vector<LayerInfo>& layers);
 // JSON if the file begins with '{', else a simplified .cfg. kBadFile / kInvalidArgument with the
 // file, the layer and the rule of section 5.1 or 6.1 that is broken.
 Config ReadConfig(const std::filesystem::path& path, const std::vector<LayerInfo>& layers);
+// Replaces what a layer of this kind cannot have by what it can: a weight quantizer for other ops
+// by arq, 6 or 7 bits by 8. kInvalidArgument if there is no weight quantizer of the name or it
+// cannot do the bits.
+void FitToLayer(const LayerInfo& layer, WeightConfig* config);
 // AMCT's JSON: indent 4, separators "," and ":", globals first, layers sorted by name.
 std::string SerializeConfig(const Config& config, const std::vector<LayerInfo>& layers);
 

@@ -32,6 +32,7 @@ enum class DType : int {
   kVariant = 21,
   kUint32 = 22,
   kUint64 = 23,
+  kInt4 = 29,  // of later types.proto; as an attribute only (AscendWeightQuant)
 };
 
 // IEEE half and bfloat16 as stored; ToFloat widens exactly, the constructors round to nearest even.

@@ -22,9 +22,9 @@ void CheckRecord(const Graph& prepared, const Record& record);
 // addition stays in float behind the layer.
 
 // Standard TensorFlow ops only: Mul, Round, Add, Minimum, Maximum, Sub before each layer give
-// q - zero_point, weights and biases are the integers of the deployable graph held in float32, and a
-// Mul by scale_d * scale_w stands behind. Stock TensorFlow runs it. Layers that read one value with
-// equal factors share the ops.
+// q - zero_point, weights and biases are the integers of the deployable graph held in float32, and
+// a Mul by scale_d * scale_w stands behind. Stock TensorFlow runs it. Layers that read one value
+// with equal factors share the ops.
 Graph BuildFakeQuantGraph(const Graph& prepared, const Record& record);
 
 // AscendQuant, AscendWeightQuant, AscendDequant as AMCT writes them (reference sections 8 and 11).

@@ -127,6 +127,9 @@ class Graph {
   void SetControlInputs(Node& node, std::vector<Node*> inputs);
   // Every reader of `from` (outputs of the graph too) reads `to` instead, except `except`.
   void ReplaceUses(Value from, Value to, const Node* except = nullptr);
+  // Makes input `input` of the node, which reads a Const, read this value: in place if nobody else
+  // reads the Const, else by a Const of its own.
+  void SetConstInput(Node& node, int input, Tensor value);
   // Removes a node; kInternal if something still reads it.
   void Erase(Node& node);
   // Removes every node that no output needs (all control edges followed); placeholders stay.

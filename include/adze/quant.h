@@ -48,9 +48,9 @@ struct QuantizedWeight {
   QuantParams params;
   Tensor values;  // int8, the weight's shape
 };
-// ARQ (reference section 4): symmetric min-max per channel or per tensor; all-zero channels get
-// scale 1. `channel_axes` are the axes that, flattened in order, number the channels; empty: per
-// tensor. kInvalidArgument if a weight is NaN or Inf.
+// ARQ (reference section 4; the weight quantizer "arq"): symmetric min-max per channel or per
+// tensor; all-zero channels get scale 1. `channel_axes` are the axes that, flattened in order,
+// number the channels; empty: per tensor. kInvalidArgument if a weight is NaN or Inf.
 QuantParams WeightParamsArq(const Tensor& weight, const std::vector<int>& channel_axes,
                             int num_bits);
 // The same, and the weight on those scales.

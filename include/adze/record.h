@@ -17,6 +17,8 @@ struct LayerRecord {
   std::string op = {};
   std::optional<QuantParams> activation = {};  // absent: left in float
   std::optional<QuantParams> weight = {};      // absent for AvgPool
+  // The integers that the weight's elements take, ascending, if not all of them (nuq).
+  std::vector<int32_t> cluster = {};
   bool skip_fusion = false;
   std::string skip_reason = {};  // why, if left in float; not in the record file
 };

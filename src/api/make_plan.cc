@@ -2,6 +2,21 @@
 
 namespace adze {
 
+namespace {
+
+void OverrideWeights(const PlanOptions& options, Plan* plan) {
+  for (const LayerInfo& info : plan->quantizable) {
+    const auto found = plan->config.layers.find(info.name);
+    if (found == plan->config.layers.end() || !info.has_weight) continue;
+    WeightConfig& weight = found->second.weight;
+    if (!options.weights.empty()) weight.algorithm = options.weights;
+    if (options.weight_bits != 0) weight.num_bits = options.weight_bits;
+    FitToLayer(info, &weight);
+  }
+}
+
+}  // namespace
+
 Plan MakePlan(const Graph& prepared, const PlanOptions& options) {
   Plan plan;
   plan.quantizable = QuantizableLayers(prepared);
@@ -12,6 +27,7 @@ Plan MakePlan(const Graph& prepared, const PlanOptions& options) {
     if (options.symmetric) layer.activation.asymmetric = false;
     if (!options.calibrator.empty()) layer.activation.algorithm = options.calibrator;
   }
+  if (!options.weights.empty() || options.weight_bits != 0) OverrideWeights(options, &plan);
   plan.layers = PlanLayers(prepared, plan.config, options.skip_layers);
   // The config that is written says what was done.
   for (const PlannedLayer& layer : plan.layers) {

@@ -89,8 +89,10 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
   result.calibration_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-  const Graph fake_quant = BuildFakeQuantGraph(graph, record);
-  const Graph quantized = BuildQuantizedGraph(graph, record);
+  Graph rounded = graph.Clone();  // `graph` stays what the layers are compared with
+  MoveWeightsToCentres(rounded, record);
+  const Graph fake_quant = BuildFakeQuantGraph(rounded, record);
+  const Graph quantized = BuildQuantizedGraph(rounded, record);
   std::vector<LayerComparison> comparisons;
   if (data && options.compare_samples > 0) {
     comparisons = CompareLayers(graph, fake_quant, record, *data,

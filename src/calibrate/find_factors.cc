@@ -34,15 +34,17 @@ std::vector<Search> CollectSearches(const std::vector<PlannedLayer>& plan) {
   return searches;
 }
 
-// Scales of the layer's weight; its integers follow from them.
-std::optional<QuantParams> QuantizeWeightOf(const PlannedLayer& layer) {
+// Factors of the layer's weight; its integers follow from them.
+void QuantizeWeightOf(const PlannedLayer& layer, LayerRecord* entry) {
   const QuantTraits& traits = *layer.node->def()->quant;
-  if (!traits.weight_input) return std::nullopt;
+  if (!traits.weight_input) return;
   ErrorScope scope("layer", layer.node->name());
   const bool per_channel = traits.per_channel && layer.config.weight.per_channel;
-  return WeightParamsArq(layer.node->input(*traits.weight_input).node->const_value(),
-                         per_channel ? traits.channel_axes : std::vector<int>(),
-                         layer.config.weight.num_bits);
+  WeightFactors factors =
+      CalibrateWeight(layer.node->input(*traits.weight_input).node->const_value(),
+                      per_channel ? traits.channel_axes : std::vector<int>(), layer.config.weight);
+  entry->weight = std::move(factors.params);
+  entry->cluster = std::move(factors.cluster);
 }
 
 const FloatHistogram& ValuesFor(const Search& search, const Statistics& statistics) {
@@ -78,7 +80,7 @@ Record FindWeightFactors(const std::vector<PlannedLayer>& plan) {
     LayerRecord& entry =
         record.layers.emplace_back(LayerRecord{.name = layer.node->name(), .op = layer.node->op()});
     entry.skip_reason = layer.skip_reason;
-    if (layer.skip_reason.empty()) entry.weight = QuantizeWeightOf(layer);
+    if (layer.skip_reason.empty()) QuantizeWeightOf(layer, &entry);
   }
   return record;
 }

@@ -37,11 +37,10 @@ Value AddAscendWeightQuant(Graph& graph, const QuantizedLayer& layer, const std:
   const auto scales = static_cast<int64_t>(layer.weight->params.scale.size());
   Node& weight = graph.AddConst(scope + "/weight", layer.weight->values);
   Node& offset = graph.AddConst(scope + "/offset", Tensor::Zeros(DType::kInt8, Shape{scales}));
-  // DT_INT4 is 29 in later types.proto; the values are stored as int8 all the same.
   const bool is_int4 = layer.weight->params.spec.num_bits <= 4;
   return graph
       .Add(scope + "/AscendWeightQuant", "AscendWeightQuant", {weight.output(), offset.output()},
-           {{"dst_type", is_int4 ? static_cast<DType>(29) : DType::kInt8}})
+           {{"dst_type", is_int4 ? DType::kInt4 : DType::kInt8}})
       .output();
 }
 

@@ -1,5 +1,6 @@
 #include "export/quantized_layer.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "adze/export.h"
@@ -18,6 +19,15 @@ Node* BiasAddBehind(const Graph& graph, Node& node) {
   return bias->IsConst() && bias->const_value().dtype() == DType::kFloat ? bias_add : nullptr;
 }
 
+void CheckOnCentres(const QuantizedWeight& weight, const std::vector<int32_t>& cluster) {
+  if (cluster.empty()) return;
+  for (int8_t code : weight.values.data<int8_t>()) {
+    Require(std::find(cluster.begin(), cluster.end(), code) != cluster.end(),
+            ErrorCode::kInvalidArgument, "its weight has the integer ", static_cast<int>(code),
+            ", which is no centre of the record's cluster; move the weights to the centres first");
+  }
+}
+
 QuantizedLayer LayerOf(const Graph& graph, Node& node, const LayerRecord& record) {
   const QuantParams& activation = *record.activation;
   QuantizedLayer layer{.node = &node,
@@ -30,6 +40,7 @@ QuantizedLayer LayerOf(const Graph& graph, Node& node, const LayerRecord& record
   if (!record.weight) return layer;
   layer.weight = QuantizeWeight(node.input(*layer.traits->weight_input).node->const_value(),
                                 *record.weight, layer.traits->channel_axes);
+  CheckOnCentres(*layer.weight, record.cluster);
   const std::vector<float>& scale_w = record.weight->scale;
   layer.deq_scale.clear();
   for (float scale : scale_w) layer.deq_scale.push_back(scale * layer.scale);

@@ -117,6 +117,16 @@ void Graph::ReplaceUses(Value from, Value to, const Node* except) {
   }
 }
 
+void Graph::SetConstInput(Node& node, int input, Tensor value) {
+  Node& old = *node.input(input).node;
+  Check(old.IsConst(), "a constant input");
+  if (CountUses(old.output()) == 1) {
+    old.SetAttr("value", std::move(value));
+  } else {
+    SetInput(node, input, AddConst(old.name(), std::move(value)).output());
+  }
+}
+
 void Graph::Erase(Node& node) {
   ErrorScope scope("node", node.name_);
   Check(node.uses_.empty() && node.control_users_.empty(), "erased while in use");

@@ -1,7 +1,6 @@
 #include "io/config_rules.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <set>
 
 #include "adze/error.h"
@@ -12,7 +11,7 @@ namespace {
 
 constexpr ErrorCode kBad = ErrorCode::kInvalidArgument;
 
-void CheckOneOf(const char* field, int value, std::initializer_list<int> allowed) {
+void CheckOneOf(const char* field, int value, const std::vector<int>& allowed) {
   if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return;
   std::string list;
   for (int a : allowed) list += (list.empty() ? "" : ", ") + std::to_string(a);
@@ -24,13 +23,38 @@ void CheckPercentile(const char* field, double value) {
   Require(value > 0.5 && value <= 1, kBad, field, " is ", value, ", but must be in (0.5, 1]");
 }
 
-void CheckKnown(const std::string& algorithm) {
-  if (Builtin<CalibratorRegistry>().Find(algorithm)) return;
+// What configs have behind the name of a weight quantizer.
+const std::string kQuantize = "_quantize";
+
+// "ifmr, min_max": the names of a registry, each with `suffix`.
+template <typename Registry>
+std::string NamesIn(const std::string& suffix = "") {
   std::string names;
-  for (const auto& [name, def] : Builtin<CalibratorRegistry>().all()) {
-    names += (names.empty() ? "" : ", ") + name;
+  for (const auto& [name, def] : Builtin<Registry>().all()) {
+    names += (names.empty() ? "" : ", ") + name + suffix;
   }
-  throw Error(kBad, "act_algo is '" + algorithm + "', but must be one of " + names);
+  return names;
+}
+
+void CheckKnown(const std::string& algorithm) {
+  Require(Builtin<CalibratorRegistry>().Find(algorithm), kBad, "act_algo is '", algorithm,
+          "', but must be one of ", NamesIn<CalibratorRegistry>());
+}
+
+const WeightQuantizerDef& WeightQuantizer(const std::string& name) {
+  const WeightQuantizerDef* def = Builtin<WeightQuantizerRegistry>().Find(name);
+  Require(def, kBad, "there is no weight quantizer '", name, "', but ",
+          NamesIn<WeightQuantizerRegistry>());
+  return *def;
+}
+
+bool TakesOp(const WeightQuantizerDef& def, const LayerInfo& layer) {
+  return def.ops.empty() || std::find(def.ops.begin(), def.ops.end(), layer.op) != def.ops.end();
+}
+
+// 6 and 7 bits are AMCT's Winograd mode.
+bool MayHaveBits(int num_bits, const LayerInfo& layer) {
+  return (num_bits != 6 && num_bits != 7) || layer.op == "Conv2D";
 }
 
 }  // namespace
@@ -57,11 +81,17 @@ void CheckActivation(const ActivationConfig& config) {
 }
 
 void CheckWeight(const WeightConfig& config, const LayerInfo& layer) {
-  Require(config.algorithm == "arq_quantize", kBad, "wts_algo is '", config.algorithm,
-          "', but must be arq_quantize");
-  CheckOneOf("weight num_bits", config.num_bits, {4, 6, 7, 8});
-  Require((config.num_bits != 6 && config.num_bits != 7) || MayHaveOddBits(layer), kBad,
-          "weight num_bits is ", config.num_bits, ", which a ", layer.op, " cannot have; use 8");
+  const WeightQuantizerDef& def = WeightQuantizer(config.algorithm);
+  Require(!layer.has_weight || TakesOp(def, layer), kBad, "wts_algo is ",
+          config.algorithm + kQuantize, ", which a ", layer.op, " cannot have; use arq_quantize");
+  CheckOneOf("weight num_bits", config.num_bits, def.num_bits);
+  Require(!layer.has_weight || MayHaveBits(config.num_bits, layer), kBad, "weight num_bits is ",
+          config.num_bits, ", which a ", layer.op, " cannot have; use 8");
+  if (def.has_centres) {
+    CheckOneOf("num_steps", config.num_steps, {16, 32});
+    Require(config.num_iterations >= 0 && config.num_iterations <= 5, kBad, "num_of_iteration is ",
+            config.num_iterations, ", but must be in [0, 5]");
+  }
   Require(!config.per_channel || layer.per_channel, kBad, "channel_wise is true, but a ", layer.op,
           " has one scale for the whole tensor; set it to false");
 }
@@ -72,7 +102,22 @@ void RefuseBalancer(double migration_strength) {
   throw Error(ErrorCode::kUnsupported, "dmq_balancer_param: the balancer is not supported");
 }
 
-bool MayHaveOddBits(const LayerInfo& layer) { return layer.op == "Conv2D"; }
+void FitToLayer(const LayerInfo& layer, WeightConfig* config) {
+  const WeightQuantizerDef& def = WeightQuantizer(config->algorithm);
+  if (!TakesOp(def, layer)) config->algorithm = WeightConfig().algorithm;
+  if (!MayHaveBits(config->num_bits, layer)) config->num_bits = 8;
+  CheckOneOf("weight num_bits", config->num_bits, WeightQuantizer(config->algorithm).num_bits);
+}
+
+std::string WeightAlgorithm(const std::string& wts_algo) {
+  const bool is_name = wts_algo.ends_with(kQuantize);
+  const std::string name = wts_algo.substr(0, wts_algo.size() - (is_name ? kQuantize.size() : 0));
+  Require(is_name && Builtin<WeightQuantizerRegistry>().Find(name), kBad, "wts_algo is '", wts_algo,
+          "', but must be one of ", NamesIn<WeightQuantizerRegistry>(kQuantize));
+  return name;
+}
+
+std::string WtsAlgo(const WeightConfig& config) { return config.algorithm + kQuantize; }
 
 const LayerInfo* FindLayer(const std::vector<LayerInfo>& layers, const std::string& name) {
   auto it = std::find_if(layers.begin(), layers.end(),

@@ -18,8 +18,9 @@ void CheckUnique(const char* list, const std::vector<std::string>& names);
 // At least one layer is to be quantized.
 void CheckAnyEnabled(const Config& config);
 
-// The weight may have 6 or 7 bits (AMCT's Winograd mode).
-bool MayHaveOddBits(const LayerInfo& layer);
+// AMCT's name of a weight quantizer, with "_quantize", and back. kInvalidArgument lists the names.
+std::string WeightAlgorithm(const std::string& wts_algo);
+std::string WtsAlgo(const WeightConfig& config);
 
 // The layer of that name, or null.
 const LayerInfo* FindLayer(const std::vector<LayerInfo>& layers, const std::string& name);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "adze/error.h"
+#include "adze/registry.h"
 #include "io/config_rules.h"
 
 namespace adze {
@@ -127,12 +128,14 @@ ActivationConfig ReadActivation(const json& object, bool asymmetric) {
 WeightConfig ReadWeight(const json& object, const LayerInfo& layer) {
   Fields fields(object, "weight_quant_params");
   WeightConfig config{.per_channel = layer.per_channel};
-  config.algorithm = fields.String("wts_algo", config.algorithm);
-  Require(config.algorithm != "nuq_quantize", ErrorCode::kUnsupported,
-          "wts_algo is nuq_quantize, but non-uniform weights are not supported");
+  config.algorithm = WeightAlgorithm(fields.String("wts_algo", WtsAlgo(config)));
+  const bool has_centres = Builtin<WeightQuantizerRegistry>().Find(config.algorithm)->has_centres;
   for (const char* key : {"num_steps", "num_of_iteration"}) {
-    Require(!fields.Has(key), kBad, key, " does not belong to wts_algo ", config.algorithm);
+    Require(has_centres || !fields.Has(key), kBad, key, " does not belong to wts_algo ",
+            WtsAlgo(config));
   }
+  config.num_steps = fields.Integer("num_steps", config.num_steps);
+  config.num_iterations = fields.Integer("num_of_iteration", config.num_iterations);
   config.num_bits = fields.Integer("num_bits", config.num_bits);
   config.per_channel = fields.Bool("channel_wise", config.per_channel);
   fields.CheckNoOthers();

@@ -1,5 +1,6 @@
 // AMCT's record file: reading and the checks of reference/amct-interfaces section 7.4 that need no
 // graph.
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -62,20 +63,24 @@ std::optional<QuantParams> ReadWeight(const proto::SingleLayerRecord& value) {
                      {value.offset_w().begin(), value.offset_w().end()}};
 }
 
+// Centres of non-uniform weights, ascending; none if the weights are uniform.
+std::vector<int32_t> ReadCluster(const proto::SingleLayerRecord& value) {
+  std::vector<int32_t> centres(value.cluster().begin(), value.cluster().end());
+  Require(centres.empty() || centres.size() == 16 || centres.size() == 32, kBad, "cluster has ",
+          centres.size(), " values, but must have 16 or 32");
+  for (int32_t centre : centres) {
+    Require(centre >= -128 && centre <= 127, kBad, "cluster has the value ", centre,
+            ", but must be in [-128, 127]");
+  }
+  std::sort(centres.begin(), centres.end());
+  return centres;
+}
+
 // Factors that this library does not apply must not be dropped in silence.
 void RefuseOthers(const proto::SingleLayerRecord& value) {
   for (uint32_t shift : value.shift_bit()) {
     Require(shift == 0, kBad, "shift_bit is ", shift,
             ", but a right shift is not supported; delete it");
-  }
-  if (value.cluster_size() > 0) {
-    Require(value.cluster_size() == 16 || value.cluster_size() == 32, kBad, "cluster has ",
-            value.cluster_size(), " values, but must have 16 or 32");
-    for (int32_t centre : value.cluster()) {
-      Require(centre >= -128 && centre <= 127, kBad, "cluster has the value ", centre,
-              ", but must be in [-128, 127]");
-    }
-    throw Error(ErrorCode::kUnsupported, "cluster: non-uniform weights are not supported");
   }
   if (value.tensor_balance_factor_size() > 0) {
     for (float factor : value.tensor_balance_factor()) {
@@ -91,11 +96,15 @@ LayerRecord ReadLayer(const proto::MapFiledEntry& entry) {
   LayerRecord layer{.name = entry.key()};
   layer.skip_fusion = value.skip_fusion();
   RefuseOthers(value);
+  layer.cluster = ReadCluster(value);
   const bool has_factors = value.has_scale_d() || value.has_offset_d() ||
-                           value.scale_w_size() > 0 || value.offset_w_size() > 0;
+                           value.scale_w_size() > 0 || value.offset_w_size() > 0 ||
+                           !layer.cluster.empty();
   if (!has_factors) return layer;  // carries skip_fusion only
   layer.activation = ReadActivation(value);
   layer.weight = ReadWeight(value);
+  Require(layer.cluster.empty() || (layer.weight && layer.weight->spec.num_bits == 8), kBad,
+          "has a cluster, but no scale_w of 8 bits that it belongs to");
   return layer;
 }
 

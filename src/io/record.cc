@@ -26,6 +26,7 @@ proto::SingleLayerRecord ToProto(const LayerRecord& layer) {
     const int num_bits = layer.weight->spec.num_bits;
     if (num_bits != 8) result.set_wts_type(TypeName(num_bits));
   }
+  for (int32_t centre : layer.cluster) result.add_cluster(centre);
   if (layer.skip_fusion) result.set_skip_fusion(true);
   return result;
 }

@@ -52,19 +52,27 @@ ActivationConfig ReadActivation(const proto::CalibrationConfig& source, Strictne
   return config;
 }
 
+void ReadCentres(const proto::NUQuantize& nuq, WeightConfig* config) {
+  if (nuq.has_num_steps()) config->num_steps = static_cast<int>(nuq.num_steps());
+  if (nuq.has_num_of_iteration()) {
+    config->num_iterations = static_cast<int>(std::min(nuq.num_of_iteration(), 1u << 30));
+  }
+}
+
 WeightConfig ReadWeight(const proto::CalibrationConfig& source, const LayerInfo& layer,
                         Strictness strictness) {
-  Require(!source.has_nuq_quantize(), ErrorCode::kUnsupported,
-          "nuq_quantize: non-uniform weights are not supported");
-  const proto::ARQuantize& arq = source.arq_quantize();
   WeightConfig config{.per_channel = layer.per_channel};
-  if (arq.has_channel_wise()) config.per_channel = arq.channel_wise();
-  if (arq.has_quant_bits()) {
-    const auto bits = static_cast<int>(arq.quant_bits());
-    Require(bits >= 6 && bits <= 8, kBad, "quant_bits is ", bits, ", but must be 6, 7 or 8");
-    const bool reduce = strictness == Strictness::kReduce && !MayHaveOddBits(layer);
-    config.num_bits = reduce ? 8 : bits;
+  if (source.has_nuq_quantize()) {
+    config.algorithm = "nuq";
+    ReadCentres(source.nuq_quantize(), &config);
+  } else {
+    if (source.has_mse_quantize()) config.algorithm = "mse";
+    const proto::ARQuantize& scales =
+        source.has_mse_quantize() ? source.mse_quantize() : source.arq_quantize();
+    if (scales.has_channel_wise()) config.per_channel = scales.channel_wise();
+    if (scales.has_quant_bits()) config.num_bits = static_cast<int>(scales.quant_bits());
   }
+  if (strictness == Strictness::kReduce) FitToLayer(layer, &config);
   return config;
 }
 
@@ -106,7 +114,9 @@ class Reader {
 
   void RefuseUnsupported() const {
     const ErrorCode code = ErrorCode::kUnsupported;
-    Require(!file_.has_nuq_config(), code, "nuq_config: non-uniform weights are not supported");
+    Require(!file_.nuq_config().has_mapping_file(), code,
+            "nuq_config: mapping_file is not supported; leave it out, and give arq_quantize to the "
+            "layers that are to stay uniform (override_layer_configs)");
     Require(file_.tensor_quantize_size() == 0, code,
             "tensor_quantize: quantizing single tensors is not supported");
     Require(file_.fakequant_precision_mode() == proto::DEFAULT, code,
@@ -184,6 +194,12 @@ class Reader {
     LayerConfig config{.quantize = !IsSkipped(layer)};
     config.activation = ReadActivation(*choice.source, choice.strictness, asymmetric);
     config.weight = ReadWeight(*choice.source, layer, choice.strictness);
+    if (file_.has_nuq_config() && choice.strictness == Strictness::kReduce) {
+      config.weight.algorithm = "nuq";
+      ReadCentres(file_.nuq_config().nuq_quantize(), &config.weight);
+      config.weight.num_bits = 8;
+      FitToLayer(layer, &config.weight);
+    }
     if (!config.quantize) {
       config.weight.per_channel &= layer.per_channel;
       return config;

@@ -2,6 +2,8 @@
 #include <nlohmann/json.hpp>
 
 #include "adze/config.h"
+#include "adze/registry.h"
+#include "io/config_rules.h"
 
 namespace adze {
 namespace {
@@ -42,6 +44,19 @@ Json ToJson(const ActivationConfig& config) {
   return json;
 }
 
+Json ToJson(const WeightConfig& config) {
+  Json json;
+  json["num_bits"] = config.num_bits;
+  json["wts_algo"] = WtsAlgo(config);
+  json["channel_wise"] = config.per_channel;
+  const WeightQuantizerDef* def = Builtin<WeightQuantizerRegistry>().Find(config.algorithm);
+  if (def && def->has_centres) {
+    json["num_steps"] = config.num_steps;
+    json["num_of_iteration"] = config.num_iterations;
+  }
+  return json;
+}
+
 }  // namespace
 
 std::string SerializeConfig(const Config& config, const std::vector<LayerInfo>& layers) {
@@ -60,10 +75,7 @@ std::string SerializeConfig(const Config& config, const std::vector<LayerInfo>& 
   for (const auto& [name, layer] : all) {
     json[name] = {{"quant_enable", layer.quantize},
                   {"activation_quant_params", ToJson(layer.activation)},
-                  {"weight_quant_params",
-                   {{"num_bits", layer.weight.num_bits},
-                    {"wts_algo", layer.weight.algorithm},
-                    {"channel_wise", layer.weight.per_channel}}}};
+                  {"weight_quant_params", ToJson(layer.weight)}};
   }
   std::string text;
   Dump(json, 0, &text);

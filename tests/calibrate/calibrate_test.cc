@@ -183,6 +183,27 @@ TEST(Calibrate, ObservesChannelsWhereThePlanAsks) {
   EXPECT_NEAR(few.taps[0].channels.Mean(1), sum / 20, 1e-12);
 }
 
+TEST(Calibrate, EachLayerHasItsWeightQuantizer) {
+  Graph graph = MakeGraph();
+  Config config = MakeConfig(graph);
+  config.layers.at("a").weight = {.algorithm = "mse", .num_bits = 4};
+  config.layers.at("b").weight = {.algorithm = "nuq", .num_steps = 16};
+  const Record record = Calibrate(graph, PlanLayers(graph, config), Rows(8), {});
+  const auto weight = [&](const char* name) { return graph.Find(name)->const_value(); };
+  EXPECT_EQ(*record.Find("a")->weight,
+            CalibrateWeight(weight("wa"), {}, config.layers.at("a").weight).params);
+  EXPECT_EQ(record.Find("c")->weight, WeightParamsArq(weight("wc"), {}, 8));
+  EXPECT_TRUE(record.Find("c")->cluster.empty());
+  ASSERT_EQ(record.Find("b")->cluster.size(), 16u);
+
+  const Tensor before = weight("wb").Clone(), others = weight("wc");
+  MoveWeightsToCentres(graph, record);
+  EXPECT_EQ(
+      ToFloats(weight("wb")),
+      ToFloats(MoveToCentres(before, {*record.Find("b")->weight, record.Find("b")->cluster}, {})));
+  EXPECT_EQ(ToFloats(weight("wc")), ToFloats(others));
+}
+
 TEST(Calibrate, RunsTheBatchesAskedFor) {
   const Graph graph = MakeGraph();
   const std::vector<PlannedLayer> plan = PlanLayers(graph, MakeConfig(graph));

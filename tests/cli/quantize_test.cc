@@ -58,6 +58,42 @@ TEST_F(Quantize, WrittenConfigGivesTheSameRecord) {
   EXPECT_THAT(ReadFile(folder_ / "a_record.txt"), Not(HasSubstr("fc/MatMul")));
 }
 
+TEST_F(Quantize, EveryWeightQuantizerIsAFlagAndGoesIntoTheConfig) {
+  for (const char* flags :
+       {"--weights arq --weight-bits 4", "--weights mse --weight-bits 6", "--weights nuq"}) {
+    SCOPED_TRACE(flags);
+    Run(std::string("quantize model.pbtxt --data x.npy --output a ") + flags);
+    Run("quantize model.pbtxt --data x.npy --output b --config a_config.json");
+    EXPECT_EQ(ReadFile(folder_ / "a_record.txt"), ReadFile(folder_ / "b_record.txt"));
+    EXPECT_EQ(ReadFile(folder_ / "a_quantized.pb"), ReadFile(folder_ / "b_quantized.pb"));
+    for (const char* graph : {"a_fake_quant.pb", "a_quantized.pb"}) {
+      Run(std::string("run ") + graph + " --input x.npy --output prob=" + graph + ".npy");
+    }
+    const std::vector<float> simulated = ToFloats(ReadNpy(folder_ / "a_fake_quant.pb.npy"));
+    const std::vector<float> deployed = ToFloats(ReadNpy(folder_ / "a_quantized.pb.npy"));
+    for (size_t i = 0; i < simulated.size(); ++i) EXPECT_NEAR(simulated[i], deployed[i], 1e-5);
+  }
+  const std::string record = ReadFile(folder_ / "a_record.txt");
+  EXPECT_THAT(record, HasSubstr("cluster: "));
+  Run("quantize model.pbtxt --data x.npy --output c --weight-bits 4");
+  EXPECT_THAT(ReadFile(folder_ / "c_record.txt"), HasSubstr("wts_type: \"INT4\""));
+  // A MatMul cannot have 7 bits.
+  Run("quantize model.pbtxt --data x.npy --output d --weight-bits 7");
+  EXPECT_THAT(ReadFile(folder_ / "d_config.json"),
+              AllOf(HasSubstr("\"num_bits\":7"), HasSubstr("\"num_bits\":8")));
+}
+
+TEST_F(Quantize, RefusesWeightQuantizersThatThereAreNot) {
+  const auto refusal = [&](const std::string& flags) {
+    const std::string command = "quantize model.pbtxt --data x.npy --output out " + flags;
+    const ProgramResult result = RunAdze(command, folder_);
+    EXPECT_EQ(result.exit_code, 1);
+    return result.err;
+  };
+  EXPECT_THAT(refusal("--weights oracle"), HasSubstr("'oracle', but arq, mse, nuq"));
+  EXPECT_THAT(refusal("--weights nuq --weight-bits 4"), HasSubstr("must be one of 8"));
+}
+
 TEST_F(Quantize, SameBytesForAnyBatchSizeAndThreads) {
   Run("quantize model.pbtxt --data x.npy --output a --batch-size 1 --threads 1");
   Run("quantize model.pbtxt --data x.npy --output b --batch-size 3 --threads 2");

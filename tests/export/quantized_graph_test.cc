@@ -5,12 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "adze/export.h"
+#include "adze/graph_def.h"
 #include "export/five_layers.h"
 
 namespace adze {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 std::vector<float> DeqScales(const Node& dequant) {
   std::vector<float> scales;
@@ -131,6 +133,37 @@ TEST_F(QuantizedGraphTest, PoolingKeepsItsKernelForTheDevice) {
   EXPECT_EQ(dequant.attr<std::vector<int64_t>>("ksize"), (std::vector<int64_t>{3, 2}));
   EXPECT_THAT(DeqScales(dequant), ElementsAre(0.15f));
   EXPECT_EQ(At("flat").input(0).node, &dequant);
+}
+
+// The integers of 4 bits are stored as int8; dst_type, DT_INT4 of later TensorFlows, tells the
+// device.
+TEST_F(QuantizedGraphTest, WeightsOfFewerBits) {
+  for (const int bits : {4, 6, 7}) {
+    record_.layers[0].weight = Symmetric({.3f, .3f, .1f, .2f}, bits);
+    graph_ = BuildQuantizedGraph(ParseGraph(kFiveLayers), record_);
+    const Node& weight = At("conv/weight_quant/AscendWeightQuant");
+    EXPECT_EQ(weight.attr<DType>("dst_type"), bits == 4 ? DType::kInt4 : DType::kInt8) << bits;
+    const Tensor& q = weight.input(0).node->const_value();
+    for (int8_t code : q.data<int8_t>()) {
+      ASSERT_GE(code, QuantMin(bits));
+      ASSERT_LE(code, QuantMax(bits));
+    }
+    EXPECT_EQ(At("side/weight_quant/AscendWeightQuant").attr<DType>("dst_type"), DType::kInt8);
+    const Graph read = ParseGraphDef(SerializeGraphDef(graph_), Builtin<OpRegistry>());
+    EXPECT_EQ(read.Find("conv/weight_quant/AscendWeightQuant")->attr<DType>("dst_type"),
+              weight.attr<DType>("dst_type"));
+  }
+}
+
+TEST_F(QuantizedGraphTest, WeightsHaveToLieOnTheCentresOfTheRecord) {
+  const Graph real = ParseGraph(kFiveLayers);
+  for (int i = 0; i < 16; ++i) record_.layers[5].cluster.push_back(16 * i - 120);
+  try {
+    BuildQuantizedGraph(real, record_);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), AllOf(HasSubstr("layer 'fc/MatMul'"), HasSubstr("no centre")));
+  }
 }
 
 TEST_F(QuantizedGraphTest, OutputsKeepTheirNames) {

@@ -54,6 +54,17 @@ TEST(Simulation, BothGraphsGiveTheSame) {
   }
 }
 
+TEST(Simulation, BothGraphsGiveTheSameWithWeightsOfFewerBits) {
+  const Graph real = ParseGraph(kFiveLayers);
+  for (const int bits : {4, 6, 7}) {
+    Record record{{FiveLayersRecord().layers[0]}};
+    record.layers[0].weight = Symmetric({.15f, .14f, .13f, .12f}, bits);
+    const auto fake = RunOutputs(BuildFakeQuantGraph(real, record), {"total"});
+    const auto quantized = RunOutputs(BuildQuantizedGraph(real, record), {"total"});
+    ExpectNear(fake[0], quantized[0], 1e-5);
+  }
+}
+
 // 16 bits change the values by about 2^-16 of their range: the graphs compute what the float graph
 // does and not merely the same as each other.
 TEST(Simulation, FineActivationsComeNearTheFloatGraph) {

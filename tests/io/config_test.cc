@@ -98,6 +98,25 @@ TEST(JsonConfig, IsWrittenAsAmctDoes) {
   EXPECT_EQ(SerializeConfig(read, {Layers()[0], Layers()[2]}), text);
 }
 
+TEST(JsonConfig, KeepsEveryWeightQuantizer) {
+  Config config = DefaultConfig(Layers());
+  config.layers.at("conv").weight = {.algorithm = "nuq", .num_steps = 16, .num_iterations = 3};
+  config.layers.at("dw").weight = {.algorithm = "mse", .num_bits = 4};
+  config.layers.at("fc").weight = {.algorithm = "mse", .per_channel = false};
+  const std::string text = SerializeConfig(config, Layers());
+  EXPECT_THAT(text, HasSubstr("\"num_of_iteration\":3"));
+  const Config read = Read(text);
+  for (const char* layer : {"conv", "dw", "fc"}) {
+    EXPECT_EQ(read.layers.at(layer).weight, config.layers.at(layer).weight) << layer;
+  }
+}
+
+TEST(JsonConfig, ReadsAmctsFormOfNonUniformWeights) {
+  const Config config =
+      Read(Weight("\"wts_algo\":\"nuq_quantize\",\"num_steps\":32,\"num_of_iteration\":1"));
+  EXPECT_EQ(config.layers.at("conv").weight, (WeightConfig{.algorithm = "nuq"}));
+}
+
 TEST(JsonConfig, LayersItDoesNotNameStayInFloat) {
   const Config config = Read(Conv(""));
   EXPECT_EQ(config.layers.size(), 1);
@@ -153,7 +172,15 @@ TEST(JsonConfig, EveryRuleHasItsMessage) {
   EXPECT_THAT(Refusal(Activation("\"num_of_bins\":4096")), HasSubstr("fields of hfmg"));
 
   EXPECT_THAT(Refusal(Weight("\"num_bits\":5")), HasSubstr("4, 6, 7, 8"));
-  EXPECT_THAT(Refusal(Weight("\"wts_algo\":\"x\"")), HasSubstr("arq_quantize"));
+  EXPECT_THAT(Refusal(Weight("\"wts_algo\":\"x\"")),
+              HasSubstr("arq_quantize, mse_quantize, nuq_quantize"));
+  EXPECT_THAT(Refusal(Weight("\"wts_algo\":\"arq\"")), HasSubstr("arq_quantize"));
+  const std::string nuq = "\"wts_algo\":\"nuq_quantize\"";
+  EXPECT_THAT(Refusal(Weight(nuq + ",\"num_steps\":8")), HasSubstr("16, 32"));
+  EXPECT_THAT(Refusal(Weight(nuq + ",\"num_of_iteration\":6")), HasSubstr("[0, 5]"));
+  EXPECT_THAT(Refusal(Weight(nuq + ",\"num_bits\":4")), HasSubstr("must be one of 8"));
+  EXPECT_THAT(Refusal("{\"dw\":{\"weight_quant_params\":{" + nuq + "}}}"),
+              HasSubstr("layer 'dw': wts_algo is nuq_quantize, which a DepthwiseConv2dNative"));
   EXPECT_THAT(Refusal(Weight("\"num_steps\":32")), HasSubstr("does not belong"));
   EXPECT_THAT(Refusal(R"({"fc":{"weight_quant_params":{"channel_wise":true}}})"),
               HasSubstr("layer 'fc': channel_wise is true, but a MatMul"));
@@ -216,6 +243,28 @@ TEST(SimplifiedConfig, CommonSettingsAreReducedWhereALayerCannotHaveThem) {
   EXPECT_EQ(config.layers.at("fc").activation.num_bits, 8);
 }
 
+TEST(SimplifiedConfig, WeightQuantizersGoByLayerTypeAndName) {
+  const Config config = Read(R"(
+      common_config { nuq_quantize { num_steps: 16 num_of_iteration: 2 } }
+      override_layer_configs { layer_name: "conv" calibration_config {
+          mse_quantize { channel_wise: false quant_bits: 4 } } })");
+  EXPECT_EQ(config.layers.at("conv").weight,
+            (WeightConfig{.algorithm = "mse", .num_bits = 4, .per_channel = false}));
+  EXPECT_EQ(config.layers.at("fc").weight.algorithm, "nuq");
+  EXPECT_EQ(config.layers.at("fc").weight.num_steps, 16);
+  EXPECT_EQ(config.layers.at("fc").weight.num_iterations, 2);
+  EXPECT_EQ(config.layers.at("dw").weight.algorithm, "arq");  // a depthwise weight has no centres
+}
+
+TEST(SimplifiedConfig, NuqConfigIsForEveryLayerThatTakesCentres) {
+  const Config config = Read("nuq_config { nuq_quantize { num_steps: 16 } }");
+  EXPECT_EQ(config.layers.at("conv").weight.algorithm, "nuq");
+  EXPECT_EQ(config.layers.at("conv").weight.num_steps, 16);
+  EXPECT_EQ(config.layers.at("fc").weight.algorithm, "nuq");
+  EXPECT_EQ(config.layers.at("dw").weight.algorithm, "arq");
+  EXPECT_THAT(Refusal("nuq_config { mapping_file: 'x.json' }"), HasSubstr("mapping_file"));
+}
+
 TEST(SimplifiedConfig, RefusesNamingTheRule) {
   EXPECT_THAT(Refusal("batch_nun: 1"), HasSubstr("is not a calibration config: line 1"));
   EXPECT_THAT(Refusal("batch_num: 0"), HasSubstr("greater than zero"));
@@ -235,7 +284,8 @@ TEST(SimplifiedConfig, RefusesNamingTheRule) {
               HasSubstr("layer 'conv': search_step"));
   EXPECT_THAT(Refusal("common_config { dmq_balancer { migration_strength: 0.9 } }"),
               HasSubstr("[0.2, 0.8]"));
-  EXPECT_THAT(Refusal("common_config { nuq_quantize {} }"), HasSubstr("nuq_quantize"));
+  EXPECT_THAT(Refusal("common_config { nuq_quantize { num_steps: 3 } }"), HasSubstr("16, 32"));
+  EXPECT_THAT(Refusal("common_config { arq_quantize { quant_bits: 5 } }"), HasSubstr("4, 6, 7, 8"));
   EXPECT_THAT(
       Refusal("skip_layers: 'conv' skip_layers: 'dw' skip_layers: 'fc' skip_layers: 'pool'"),
       HasSubstr("no layer is enabled"));

@@ -105,6 +105,16 @@ TEST_F(RecordTest, TakesWhatAmctKnows) {
   EXPECT_TRUE(record.layers[1].skip_fusion);
 }
 
+TEST_F(RecordTest, KeepsTheCentresOfNonUniformWeights) {
+  Record record = Example();
+  for (int32_t i = 0; i < 16; ++i) record.layers[0].cluster.push_back(8 * i - 60);
+  const std::string text = SerializeRecord(record);
+  EXPECT_THAT(text, HasSubstr("    offset_w: 0\n    cluster: -60\n    cluster: -52\n"));
+  const Record read = ReadRecord(Write(text));
+  EXPECT_EQ(read.layers[0].cluster, record.layers[0].cluster);
+  EXPECT_EQ(SerializeRecord(read), text);
+}
+
 TEST_F(RecordTest, RefusesNamingFileAndLayer) {
   EXPECT_THAT(RefusalOfFile("record { key: 'a' valu {} }"),
               AllOf(HasSubstr("record.txt': is not a record file: line 1"), HasSubstr("valu")));
@@ -127,6 +137,12 @@ TEST_F(RecordTest, RefusesNamingFileAndLayer) {
               HasSubstr("INT4, INT6, INT7, INT8"));
   EXPECT_THAT(Refusal("scale_d: 1 offset_d: 0 shift_bit: 3"), HasSubstr("delete it"));
   EXPECT_THAT(Refusal("cluster: 1"), HasSubstr("16 or 32"));
+  const std::string centres = "cluster: [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,";
+  EXPECT_THAT(Refusal(centres + "128]"), HasSubstr("[-128, 127]"));
+  EXPECT_THAT(Refusal("scale_d: 1 offset_d: 0 " + centres + "15]"), HasSubstr("no scale_w"));
+  EXPECT_THAT(
+      Refusal("scale_d: 1 offset_d: 0 scale_w: 1 offset_w: 0 wts_type: 'INT4' " + centres + "15]"),
+      HasSubstr("no scale_w of 8 bits"));
   EXPECT_THAT(Refusal("tensor_balance_factor: 0"), HasSubstr("tensor_balance_factor is 0"));
   for (const char* scale : {"0", "-1", "inf", "nan"}) {
     EXPECT_THAT(Refusal(std::string("offset_d: 0 scale_d: ") + scale), HasSubstr("positive"))

@@ -145,10 +145,21 @@ void AddPlanFlags(CLI::App& app, PlanFlags& flags) {
   app.add_option("--calibrator", flags.calibrator, "How activation ranges are found (default ifmr)")
       ->type_name("NAME");
   app.add_flag("--symmetric", flags.symmetric, "Activations with zero point 0");
+  app.add_option("--weights", flags.weights,
+                 "How weight scales are found: arq (default), mse or nuq")
+      ->type_name("NAME");
+  app.add_option("--weight-bits", flags.weight_bits, "Bits of the weights: 4, 6, 7 or 8 (default)")
+      ->check(CLI::IsMember({4, 6, 7, 8}))
+      ->type_name("N");
 }
 
 PlanOptions ToPlanOptions(const PlanFlags& flags) {
-  return {flags.config, flags.skip_layers, flags.calibrator, flags.symmetric};
+  return {.config = flags.config,
+          .skip_layers = flags.skip_layers,
+          .calibrator = flags.calibrator,
+          .symmetric = flags.symmetric,
+          .weights = flags.weights,
+          .weight_bits = flags.weight_bits};
 }
 
 std::pair<std::string, std::string> SplitAssignment(const std::string& text) {

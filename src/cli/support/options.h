@@ -55,6 +55,8 @@ struct PlanFlags {
   std::vector<std::string> skip_layers;
   std::string calibrator;
   bool symmetric = false;
+  std::string weights;
+  int weight_bits = 0;
 };
 void AddPlanFlags(CLI::App& app, PlanFlags& flags);
 PlanOptions ToPlanOptions(const PlanFlags& flags);

@@ -62,16 +62,6 @@ Tensor ScaleChannels(const Tensor& tensor, int64_t inner, std::span<const double
   return Cast(values, tensor.dtype());
 }
 
-// Gives a node another constant, in place if nobody else reads the old one.
-void SetConst(Graph& graph, Node& node, int input, Tensor value) {
-  Node& old = *node.input(input).node;
-  if (graph.CountUses(old.output()) == 1) {
-    old.SetAttr("value", std::move(value));
-  } else {
-    graph.SetInput(node, input, graph.AddConst(old.name(), std::move(value)).output());
-  }
-}
-
 void Warn(PassContext& context, const Node& node, const std::string& reason) {
   const std::string text = "node '" + node.name() + "': " + reason;
   auto& all = context.warnings;  // a pass runs until nothing changes; say it once
@@ -167,13 +157,13 @@ bool FoldAffine(Graph& graph, const LinearLayer& layer, std::span<const double> 
     return false;
   }
   const bool scales = std::any_of(scale.begin(), scale.end(), [](double s) { return s != 1; });
-  if (scales) SetConst(graph, linear, weight_input, std::move(weight));
+  if (scales) graph.SetConstInput(linear, weight_input, std::move(weight));
   const bool shifts = std::any_of(shift.begin(), shift.end(), [](double s) { return s != 0; });
   if (!layer.bias_add && shifts) {
     AddBias(graph, layer, std::move(bias), tail);
     return true;
   }
-  if (layer.bias_add) SetConst(graph, *layer.bias_add, 1, std::move(bias));
+  if (layer.bias_add) graph.SetConstInput(*layer.bias_add, 1, std::move(bias));
   Node& last = layer.mover ? *layer.mover : layer.bias_add ? *layer.bias_add : linear;
   graph.ReplaceUses(tail.output(), last.output());
   return true;
