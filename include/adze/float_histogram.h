@@ -47,6 +47,9 @@ class FloatHistogram {
   // that the mean of its bucket. kInternal if there is no such value.
   float Largest(uint64_t k) const;
   float Smallest(uint64_t k) const;
+  // The kExtremes largest values descending and smallest ascending, or all if there are fewer.
+  std::vector<float> LargestValues() const;
+  std::vector<float> SmallestValues() const;
   // Every bucket that is not empty, ascending.
   std::vector<Bucket> Buckets() const;
 

@@ -59,6 +59,14 @@ uint64_t FloatHistogram::count_nonfinite() const {
   return count;
 }
 
+std::vector<float> FloatHistogram::LargestValues() const { return impl_->largest.Sorted(); }
+
+std::vector<float> FloatHistogram::SmallestValues() const {
+  std::vector<float> values = impl_->largest_negated.Sorted();
+  for (float& value : values) value = -value + 0.0f;
+  return values;
+}
+
 float FloatHistogram::Largest(uint64_t k) const {
   const std::vector<float> largest = impl_->largest.Sorted();
   if (k >= 1 && k <= largest.size()) return largest[k - 1];

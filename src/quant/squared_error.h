@@ -1,34 +1,33 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
-#include "adze/float_histogram.h"
+#include "adze/quant.h"
+#include "quant/distribution.h"
 
 namespace adze {
 
 // The mean squared error of rounding the values of a histogram to multiples of a scale, for any
-// number of scales: O(levels * log(buckets)) each.
+// number of scales: each costs the levels it has, at most a few thousand of them.
 class SquaredError {
  public:
-  explicit SquaredError(const FloatHistogram& values);
+  explicit SquaredError(const FloatHistogram& values) : values_(values) {}
 
   // mean over x of (x - scale * clip(round(x / scale), lowest, highest))^2.
   double Of(double scale, int64_t lowest, int64_t highest) const;
+  double Of(const QuantParams& params) const;
+  // The part of it that clipped values have, in constant time: values that would be rounded beyond
+  // `lowest` or `highest`.
+  double OfClipped(double scale, int64_t lowest, int64_t highest) const;
+  double OfClipped(const QuantParams& params) const;
+
+  const Distribution& values() const { return values_; }
 
  private:
-  // How many values lie below a point, and their sum.
-  struct Prefix {
-    double count = 0, sum = 0;
-  };
-  Prefix Below(double point) const;
   double SumInBuckets(double scale, int64_t lowest, int64_t highest) const;
+  double SumInPoints(double scale, int64_t lowest, int64_t highest) const;
 
-  std::vector<FloatHistogram::Bucket> points_;   // of one value each
-  std::vector<FloatHistogram::Bucket> buckets_;  // the others
-  std::vector<double> lows_;    // buckets_[i].low, close together for the search
-  std::vector<Prefix> prefix_;  // below buckets_[i]; one more for all
-  double square_sum_ = 0;       // of the values in buckets_
+  Distribution values_;
 };
 
 }  // namespace adze
