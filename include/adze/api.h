@@ -56,10 +56,12 @@ struct Plan {
 struct PlanOptions {
   std::filesystem::path config = {};  // AMCT's JSON or simplified .cfg; may be empty
   std::vector<std::string> skip_layers = {};
-  std::string calibrator = {};  // overrides the config's activation algorithm
-  bool symmetric = false;       // overrides the config's `asymmetric`
-  std::string weights = {};     // overrides the config's weight quantizer, where a layer takes it
-  int weight_bits = 0;          // overrides the weights' num_bits, likewise; 0: does not
+  // Overrides the config's activation algorithm; a name, or as ParseCalibrator takes it.
+  std::string calibrator = {};
+  int activation_bits = 0;   // overrides the activations' num_bits; 0: does not
+  bool symmetric = false;    // overrides the config's `asymmetric`
+  std::string weights = {};  // overrides the config's weight quantizer, where a layer takes it
+  int weight_bits = 0;       // overrides the weights' num_bits, likewise; 0: does not
 };
 Plan MakePlan(const Graph& prepared, const PlanOptions& options);
 

@@ -1,8 +1,19 @@
 #include "adze/api.h"
 
 namespace adze {
-
 namespace {
+
+void OverrideActivation(const PlanOptions& options, ActivationConfig* config) {
+  if (options.symmetric) config->asymmetric = false;
+  if (options.activation_bits != 0) config->num_bits = options.activation_bits;
+  if (options.calibrator.empty()) return;
+  const ActivationConfig given = ParseCalibrator(options.calibrator);
+  // What the config says of another calibrator does not belong to this one.
+  if (config->algorithm != given.algorithm) config->parameters.clear();
+  config->algorithm = given.algorithm;
+  for (const auto& [name, value] : given.parameters) config->parameters[name] = value;
+  SettingsOf(*config);
+}
 
 void OverrideWeights(const PlanOptions& options, Plan* plan) {
   for (const LayerInfo& info : plan->quantizable) {
@@ -24,8 +35,7 @@ Plan MakePlan(const Graph& prepared, const PlanOptions& options) {
                                        : ReadConfig(options.config, plan.quantizable);
   if (options.symmetric) plan.config.activation_offset = false;
   for (auto& [name, layer] : plan.config.layers) {
-    if (options.symmetric) layer.activation.asymmetric = false;
-    if (!options.calibrator.empty()) layer.activation.algorithm = options.calibrator;
+    OverrideActivation(options, &layer.activation);
   }
   if (!options.weights.empty() || options.weight_bits != 0) OverrideWeights(options, &plan);
   plan.layers = PlanLayers(prepared, plan.config, options.skip_layers);

@@ -6,7 +6,7 @@ namespace adze {
 
 // The tensor whose values decide a layer's activation factors.
 Value DataOf(const PlannedLayer& layer);
-// kInvalidArgument if no layer is left to quantize or one names a calibrator that does not exist.
+// kInvalidArgument if no layer is left to quantize or one has no valid calibrator.
 void CheckPlan(const std::vector<PlannedLayer>& plan);
 // The record without its activations: what is known without data.
 Record FindWeightFactors(const std::vector<PlannedLayer>& plan);

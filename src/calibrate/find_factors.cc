@@ -4,7 +4,6 @@
 #include "adze/error.h"
 #include "adze/op.h"
 #include "adze/parallel.h"
-#include "adze/registry.h"
 #include "calibrate/factors.h"
 
 namespace adze {
@@ -65,10 +64,8 @@ void CheckPlan(const std::vector<PlannedLayer>& plan) {
   for (const PlannedLayer& layer : plan) {
     if (!layer.skip_reason.empty()) continue;
     any = true;
-    const std::string& algorithm = layer.config.activation.algorithm;
     ErrorScope scope("layer", layer.node->name());
-    Require(Builtin<CalibratorRegistry>().Find(algorithm), ErrorCode::kInvalidArgument,
-            "there is no calibrator '", algorithm, "'");
+    SettingsOf(layer.config.activation);
   }
   Require(any, ErrorCode::kInvalidArgument,
           "no layer is left to quantize; `adze plan` tells the reason for each");

@@ -19,14 +19,10 @@ void CheckOneOf(const char* field, int value, const std::vector<int>& allowed) {
               std::string(field) + " is " + std::to_string(value) + ", but must be one of " + list);
 }
 
-void CheckPercentile(const char* field, double value) {
-  Require(value > 0.5 && value <= 1, kBad, field, " is ", value, ", but must be in (0.5, 1]");
-}
-
 // What configs have behind the name of a weight quantizer.
 const std::string kQuantize = "_quantize";
 
-// "ifmr, min_max": the names of a registry, each with `suffix`.
+// "arq, mse": the names of a registry, each with `suffix`.
 template <typename Registry>
 std::string NamesIn(const std::string& suffix = "") {
   std::string names;
@@ -34,11 +30,6 @@ std::string NamesIn(const std::string& suffix = "") {
     names += (names.empty() ? "" : ", ") + name + suffix;
   }
   return names;
-}
-
-void CheckKnown(const std::string& algorithm) {
-  Require(Builtin<CalibratorRegistry>().Find(algorithm), kBad, "act_algo is '", algorithm,
-          "', but must be one of ", NamesIn<CalibratorRegistry>());
 }
 
 const WeightQuantizerDef& WeightQuantizer(const std::string& name) {
@@ -65,19 +56,8 @@ void CheckBatchNum(int64_t batch_num) {
 }
 
 void CheckActivation(const ActivationConfig& config) {
-  CheckKnown(config.algorithm);
   CheckOneOf("activation num_bits", config.num_bits, {4, 8, 16});
-  CheckPercentile("max_percentile", config.max_percentile);
-  CheckPercentile("min_percentile", config.min_percentile);
-  const double start = config.search_start, end = config.search_end, step = config.search_step;
-  Require(start > 0, kBad, "search_range starts at ", start, ", but its start must be above 0");
-  Require(start < end, kBad, "search_range is [", start, ", ", end,
-          "], but its start must be below its end");
-  Require(step > 0, kBad, "search_step is ", step, ", but must be above 0");
-  // 1.3 - 0.7 is 0.6000000000000001 in binary: decimals of a config have fewer digits than 12.
-  Require(step <= (end - start) * (1 + 1e-12), kBad, "search_step is ", step,
-          ", but must be at most search_range's length ", end - start);
-  CheckOneOf("num_of_bins", config.num_bins, {1024, 2048, 4096, 8192});
+  SettingsOf(config);
 }
 
 void CheckWeight(const WeightConfig& config, const LayerInfo& layer) {
@@ -118,6 +98,13 @@ std::string WeightAlgorithm(const std::string& wts_algo) {
 }
 
 std::string WtsAlgo(const WeightConfig& config) { return config.algorithm + kQuantize; }
+
+std::string PairOf(const std::string& parameter) {
+  for (const std::string_view end : {"_start", "_end"}) {
+    if (parameter.ends_with(end)) return parameter.substr(0, parameter.size() - end.size());
+  }
+  return "";
+}
 
 const LayerInfo* FindLayer(const std::vector<LayerInfo>& layers, const std::string& name) {
   auto it = std::find_if(layers.begin(), layers.end(),

@@ -7,6 +7,7 @@ namespace adze {
 // The rules of reference/amct-interfaces section 6.1 on values, whichever form they were read from.
 // kInvalidArgument names field and range; kUnsupported what this library does not do.
 void CheckBatchNum(int64_t batch_num);
+// Also that the calibrator is known and takes the parameters.
 void CheckActivation(const ActivationConfig& config);
 void CheckWeight(const WeightConfig& config, const LayerInfo& layer);
 // An enabled balancer: its range, then that it is not supported.
@@ -21,6 +22,10 @@ void CheckAnyEnabled(const Config& config);
 // AMCT's name of a weight quantizer, with "_quantize", and back. kInvalidArgument lists the names.
 std::string WeightAlgorithm(const std::string& wts_algo);
 std::string WtsAlgo(const WeightConfig& config);
+
+// "X" if a calibrator's parameter is called X_start or X_end, else "": JSON configs write the two
+// as X:[start,end].
+std::string PairOf(const std::string& parameter);
 
 // The layer of that name, or null.
 const LayerInfo* FindLayer(const std::vector<LayerInfo>& layers, const std::string& name);

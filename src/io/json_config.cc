@@ -91,34 +91,57 @@ class Fields {
   std::set<std::string> known_;
 };
 
+std::vector<std::string> CalibratorsWith(const std::string& field) {
+  std::vector<std::string> names;
+  for (const auto& [name, def] : Builtin<CalibratorRegistry>().all()) {
+    const bool has = std::any_of(def.parameters.begin(), def.parameters.end(), [&](const auto& p) {
+      return p.name == field || PairOf(p.name) == field;
+    });
+    if (has) names.push_back(name);
+  }
+  return names;
+}
+
+// Names the calibrators that a field of another one belongs to.
+void RefuseFieldsOfOthers(const json& object, const std::string& calibrator) {
+  for (const auto& [key, value] : object.items()) {
+    const std::vector<std::string> owners = CalibratorsWith(key);
+    if (owners.empty() || std::find(owners.begin(), owners.end(), calibrator) != owners.end()) {
+      continue;
+    }
+    std::string names;
+    for (const std::string& owner : owners) names += (names.empty() ? "" : ", ") + owner;
+    throw Error(kBad, "act_algo is '" + calibrator + "', but " + key + " is a field of " + names);
+  }
+}
+
+// A calibrator's parameter, as a field or half of a pair.
+std::optional<double> ReadParameter(const CalibratorParameter& parameter, Fields& fields) {
+  const std::string& name = parameter.name;
+  const std::string pair = PairOf(name);
+  if (pair.empty()) {
+    if (!fields.Has(name)) return std::nullopt;
+    return parameter.is_whole ? fields.Integer(name, 0) : fields.Number(name, 0);
+  }
+  const json* list = fields.Array(pair);
+  if (!list) return std::nullopt;
+  Require(list->size() == 2 && (*list)[0].is_number() && (*list)[1].is_number(), kBad, pair,
+          " must be a list of two numbers");
+  return (*list)[name.ends_with("_start") ? 0 : 1].get<double>();
+}
+
 ActivationConfig ReadActivation(const json& object, bool asymmetric) {
   Fields fields(object, "activation_quant_params");
   ActivationConfig config{.asymmetric = asymmetric};
   config.algorithm = fields.String("act_algo", config.algorithm);
   config.num_bits = fields.Integer("num_bits", config.num_bits);
   config.asymmetric = fields.Bool("asymmetric", asymmetric);
-
-  std::string ifmr_fields, hfmg_fields;
-  for (const char* key : {"max_percentile", "min_percentile", "search_range", "search_step"}) {
-    if (fields.Has(key)) ifmr_fields += std::string(" ") + key;
-  }
-  if (fields.Has("num_of_bins")) hfmg_fields = " num_of_bins";
-  Require(ifmr_fields.empty() || hfmg_fields.empty(), kBad, "fields of ifmr (", ifmr_fields,
-          " ) and of hfmg (", hfmg_fields, " ) do not mix");
-  Require(ifmr_fields.empty() || config.algorithm == "ifmr", kBad, "act_algo is '",
-          config.algorithm, "', but there are fields of ifmr:", ifmr_fields);
-  Require(hfmg_fields.empty() || config.algorithm == "hfmg", kBad, "act_algo is '",
-          config.algorithm, "', but there are fields of hfmg:", hfmg_fields);
-
-  config.max_percentile = fields.Number("max_percentile", config.max_percentile);
-  config.min_percentile = fields.Number("min_percentile", config.min_percentile);
-  config.search_step = fields.Number("search_step", config.search_step);
-  config.num_bins = fields.Integer("num_of_bins", config.num_bins);
-  if (const json* range = fields.Array("search_range")) {
-    Require(range->size() == 2 && (*range)[0].is_number() && (*range)[1].is_number(), kBad,
-            "search_range must be a list of two numbers");
-    config.search_start = (*range)[0].get<double>();
-    config.search_end = (*range)[1].get<double>();
+  const CalibratorDef& calibrator = CalibratorByName(config.algorithm);
+  RefuseFieldsOfOthers(object, config.algorithm);
+  for (const CalibratorParameter& parameter : calibrator.parameters) {
+    if (const auto value = ReadParameter(parameter, fields)) {
+      config.parameters[parameter.name] = *value;
+    }
   }
   fields.CheckNoOthers();
   CheckActivation(config);

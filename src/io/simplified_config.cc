@@ -1,6 +1,8 @@
 // AMCT's simplified calibration config, protobuf text (reference/amct-interfaces section 5.1).
 #include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <optional>
 
 #include "adze/error.h"
 #include "io/config_rules.h"
@@ -18,37 +20,62 @@ double ToDecimal(float value) { return std::strtod(ShortestDecimal(value).c_str(
 // common_config is made to fit each layer, an override has to fit as it stands.
 enum class Strictness { kReduce, kRefuse };
 
-template <typename Message>
-void ReadCommonFields(const Message& message, Strictness strictness, ActivationConfig* config) {
-  if (message.dst_type() == proto::INT16) {
-    Require(strictness == Strictness::kReduce, ErrorCode::kUnsupported,
-            "dst_type INT16 is not supported; use INT8");
-  }
-  if (message.has_asymmetric()) config->asymmetric = message.asymmetric();
+std::string AlgorithmOf(const proto::CalibrationConfig& source) {
+  if (source.has_hfmg_quantize()) return "hfmg";
+  if (!source.has_act_quantize()) return "ifmr";
+  Require(source.act_quantize().has_act_algo(), kBad, "act_quantize needs act_algo");
+  return source.act_quantize().act_algo();
 }
 
-bool HasAsymmetric(const proto::CalibrationConfig& source) {
-  return source.has_hfmg_quantize() ? source.hfmg_quantize().has_asymmetric()
-                                    : source.ifmr_quantize().has_asymmetric();
+// The message of whichever calibrator was given.
+const google::protobuf::Message& ActivationOf(const proto::CalibrationConfig& source) {
+  if (source.has_hfmg_quantize()) return source.hfmg_quantize();
+  if (source.has_act_quantize()) return source.act_quantize();
+  return source.ifmr_quantize();
 }
 
-ActivationConfig ReadActivation(const proto::CalibrationConfig& source, Strictness strictness,
-                                bool asymmetric) {
-  ActivationConfig config{.asymmetric = asymmetric};
-  if (source.has_hfmg_quantize()) {
-    const proto::HFMGQuantize& hfmg = source.hfmg_quantize();
-    config.algorithm = "hfmg";
-    if (hfmg.has_num_of_bins()) config.num_bins = static_cast<int>(hfmg.num_of_bins());
-    ReadCommonFields(hfmg, strictness, &config);
-    return config;
+// All of these messages have `asymmetric` and `dst_type`.
+std::optional<bool> AsymmetricOf(const google::protobuf::Message& message) {
+  const auto* field = message.GetDescriptor()->FindFieldByName("asymmetric");
+  const auto* reflection = message.GetReflection();
+  if (!reflection->HasField(message, field)) return std::nullopt;
+  return reflection->GetBool(message, field);
+}
+
+int NumBitsOf(const google::protobuf::Message& message) {
+  const auto* field = message.GetDescriptor()->FindFieldByName("dst_type");
+  return message.GetReflection()->GetEnumValue(message, field) == proto::INT16 ? 16 : 8;
+}
+
+// AMCT's fields have the names of the calibrator's parameters.
+std::map<std::string, double> ParametersOf(const google::protobuf::Message& message) {
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  const auto* reflection = message.GetReflection();
+  reflection->ListFields(message, &fields);
+  std::map<std::string, double> parameters;
+  for (const auto* field : fields) {
+    switch (field->cpp_type()) {
+      case google::protobuf::FieldDescriptor::CPPTYPE_FLOAT:
+        parameters[field->name()] = ToDecimal(reflection->GetFloat(message, field));
+        break;
+      case google::protobuf::FieldDescriptor::CPPTYPE_UINT32:
+        parameters[field->name()] = reflection->GetUInt32(message, field);
+        break;
+      default:
+        break;
+    }
   }
-  const proto::FMRQuantize& ifmr = source.ifmr_quantize();
-  if (ifmr.has_search_range_start()) config.search_start = ToDecimal(ifmr.search_range_start());
-  if (ifmr.has_search_range_end()) config.search_end = ToDecimal(ifmr.search_range_end());
-  if (ifmr.has_search_step()) config.search_step = ToDecimal(ifmr.search_step());
-  if (ifmr.has_max_percentile()) config.max_percentile = ToDecimal(ifmr.max_percentile());
-  if (ifmr.has_min_percentile()) config.min_percentile = ToDecimal(ifmr.min_percentile());
-  ReadCommonFields(ifmr, strictness, &config);
+  return parameters;
+}
+
+ActivationConfig ReadActivation(const proto::CalibrationConfig& source, bool asymmetric) {
+  const google::protobuf::Message& message = ActivationOf(source);
+  ActivationConfig config{.algorithm = AlgorithmOf(source), .num_bits = NumBitsOf(message)};
+  config.asymmetric = AsymmetricOf(message).value_or(asymmetric);
+  config.parameters = ParametersOf(message);
+  for (const auto& [name, value] : source.act_quantize().parameters()) {
+    config.parameters[name] = ToDecimal(value);
+  }
   return config;
 }
 
@@ -186,13 +213,11 @@ class Reader {
   LayerConfig ReadLayer(const LayerInfo& layer, bool activation_offset) const {
     const Choice choice = Choose(layer);
     const proto::CalibrationConfig& common = file_.common_config();
-    bool asymmetric = activation_offset;
-    if (choice.source->has_hfmg_quantize() == common.has_hfmg_quantize() && HasAsymmetric(common)) {
-      asymmetric = common.has_hfmg_quantize() ? common.hfmg_quantize().asymmetric()
-                                              : common.ifmr_quantize().asymmetric();
-    }
+    const bool same = AlgorithmOf(*choice.source) == AlgorithmOf(common);
+    const bool asymmetric =
+        same ? AsymmetricOf(ActivationOf(common)).value_or(activation_offset) : activation_offset;
     LayerConfig config{.quantize = !IsSkipped(layer)};
-    config.activation = ReadActivation(*choice.source, choice.strictness, asymmetric);
+    config.activation = ReadActivation(*choice.source, asymmetric);
     config.weight = ReadWeight(*choice.source, layer, choice.strictness);
     if (file_.has_nuq_config() && choice.strictness == Strictness::kReduce) {
       config.weight.algorithm = "nuq";

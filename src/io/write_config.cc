@@ -28,16 +28,19 @@ void Dump(const Json& value, int indent, std::string* text) {
   *text += "\n" + std::string(indent, ' ') + (value.is_object() ? '}' : ']');
 }
 
+// AMCT writes the pair X_start and X_end as X:[start,end].
 Json ToJson(const ActivationConfig& config) {
   Json json;
   json["num_bits"] = config.num_bits;
-  if (config.algorithm == "ifmr") {
-    json["max_percentile"] = config.max_percentile;
-    json["min_percentile"] = config.min_percentile;
-    json["search_range"] = {config.search_start, config.search_end};
-    json["search_step"] = config.search_step;
-  } else if (config.algorithm == "hfmg") {
-    json["num_of_bins"] = config.num_bins;
+  const CalibratorSettings settings = SettingsOf(config);
+  for (const CalibratorParameter& parameter : CalibratorByName(config.algorithm).parameters) {
+    const double value = settings[parameter.name];
+    const Json number = parameter.is_whole ? Json(static_cast<int64_t>(value)) : Json(value);
+    if (const std::string pair = PairOf(parameter.name); !pair.empty()) {
+      json[pair].push_back(number);
+    } else {
+      json[parameter.name] = number;
+    }
   }
   json["act_algo"] = config.algorithm;
   json["asymmetric"] = config.asymmetric;

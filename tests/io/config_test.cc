@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "adze/error.h"
+#include "adze/registry.h"
 #include "test_folder.h"
 
 namespace adze {
@@ -34,6 +35,10 @@ std::string Refusal(const std::string& text) {
     return e.what();
   }
   return "accepted";
+}
+
+double Parameter(const Config& config, const std::string& layer, const std::string& name) {
+  return SettingsOf(config.layers.at(layer).activation)[name];
 }
 
 // A JSON config of the layer "conv" with these fields.
@@ -117,6 +122,19 @@ TEST(JsonConfig, ReadsAmctsFormOfNonUniformWeights) {
   EXPECT_EQ(config.layers.at("conv").weight, (WeightConfig{.algorithm = "nuq"}));
 }
 
+TEST(JsonConfig, EveryCalibratorIsReadAsItIsWritten) {
+  for (const auto& [name, def] : Builtin<CalibratorRegistry>().all()) {
+    Config config = DefaultConfig(Layers());
+    config.layers.at("conv").activation.algorithm = name;
+    const CalibratorSettings defaults = SettingsOf(config.layers.at("conv").activation);
+    const std::string text = SerializeConfig(config, Layers());
+    const ActivationConfig read = Read(text).layers.at("conv").activation;
+    EXPECT_EQ(read.algorithm, name);
+    EXPECT_EQ(read.parameters, defaults.parameters);
+    EXPECT_EQ(SerializeConfig(Read(text), Layers()), text) << name;
+  }
+}
+
 TEST(JsonConfig, LayersItDoesNotNameStayInFloat) {
   const Config config = Read(Conv(""));
   EXPECT_EQ(config.layers.size(), 1);
@@ -133,8 +151,8 @@ TEST(JsonConfig, MissingParametersHaveDefaults) {
   EXPECT_FALSE(config.layers.at("fc").weight.per_channel);
   EXPECT_TRUE(config.layers.at("conv").activation.asymmetric);
   EXPECT_TRUE(config.layers.at("conv").weight.per_channel);
-  EXPECT_EQ(config.layers.at("conv").activation.search_start, 0.5);
-  EXPECT_EQ(config.layers.at("conv").activation.max_percentile, 0.999999);
+  EXPECT_EQ(Parameter(config, "conv", "search_range_start"), 0.5);
+  EXPECT_EQ(Parameter(config, "conv", "max_percentile"), 0.999999);
 }
 
 TEST(JsonConfig, EveryRuleHasItsMessage) {
@@ -155,7 +173,10 @@ TEST(JsonConfig, EveryRuleHasItsMessage) {
   EXPECT_THAT(Refusal(Conv("\"dmq_balancer_param\":0.5")), HasSubstr("not supported"));
 
   EXPECT_THAT(Refusal(Activation("\"x\":1")), HasSubstr("'x' in activation_quant_params"));
-  EXPECT_THAT(Refusal(Activation("\"act_algo\":\"kl\"")), HasSubstr("ifmr, min_max"));
+  EXPECT_THAT(Refusal(Activation("\"act_algo\":\"kl\"")),
+              HasSubstr("no calibrator 'kl'; there are aciq_gauss"));
+  EXPECT_THAT(Refusal(Activation("\"act_algo\":\"min_mx\"")),
+              HasSubstr("no calibrator 'min_mx' (did you mean 'min_max'?)"));
   EXPECT_THAT(Refusal(Activation("\"num_bits\":7")), HasSubstr("4, 8, 16"));
   EXPECT_THAT(Refusal(Activation("\"max_percentile\":0.5")),
               HasSubstr("max_percentile is 0.5, but must be in (0.5, 1]"));
@@ -168,8 +189,15 @@ TEST(JsonConfig, EveryRuleHasItsMessage) {
   EXPECT_THAT(Refusal(Activation("\"search_step\":0.61")), HasSubstr("at most"));
   EXPECT_EQ(Refusal(Activation("\"search_step\":0.6")), "accepted");
   EXPECT_THAT(Refusal(Activation("\"search_step\":0.1,\"num_of_bins\":4096")),
-              HasSubstr("do not mix"));
-  EXPECT_THAT(Refusal(Activation("\"num_of_bins\":4096")), HasSubstr("fields of hfmg"));
+              HasSubstr("act_algo is 'ifmr', but num_of_bins is a field of entropy, hfmg"));
+  EXPECT_THAT(Refusal(Activation("\"act_algo\":\"hfmg\",\"search_step\":0.1")),
+              HasSubstr("search_step is a field of ifmr"));
+  EXPECT_THAT(Refusal(Activation("\"act_algo\":\"hfmg\",\"num_of_bins\":4000")),
+              HasSubstr("num_of_bins is 4000, but must be one of 1024, 2048, 4096, 8192"));
+  EXPECT_THAT(Refusal(Activation("\"act_algo\":\"hfmg\",\"num_of_bins\":1024.5")),
+              HasSubstr("num_of_bins must be an integer"));
+  EXPECT_THAT(Refusal(Activation("\"act_algo\":\"mse\",\"grid_steps\":1")),
+              HasSubstr("grid_steps is 1, but must be in [2, 400]"));
 
   EXPECT_THAT(Refusal(Weight("\"num_bits\":5")), HasSubstr("4, 6, 7, 8"));
   EXPECT_THAT(Refusal(Weight("\"wts_algo\":\"x\"")),
@@ -210,19 +238,19 @@ TEST(SimplifiedConfig, NearerSettingsReplaceFartherOnesWhole) {
   EXPECT_EQ(config.batch_num, 2);
   EXPECT_FALSE(config.layers.at("pool").quantize);
   const LayerConfig& fc = config.layers.at("fc");
-  EXPECT_EQ(fc.activation.search_start, 0.8);
-  EXPECT_EQ(fc.activation.search_step, 0.02);
+  EXPECT_EQ(Parameter(config, "fc", "search_range_start"), 0.8);
+  EXPECT_EQ(Parameter(config, "fc", "search_step"), 0.02);
   EXPECT_FALSE(fc.activation.asymmetric);
   const LayerConfig& dw = config.layers.at("dw");
-  EXPECT_EQ(dw.activation.search_start, 0.7);
-  EXPECT_EQ(dw.activation.search_end, 1.2);
+  EXPECT_EQ(Parameter(config, "dw", "search_range_start"), 0.7);
+  EXPECT_EQ(Parameter(config, "dw", "search_range_end"), 1.2);
   EXPECT_TRUE(dw.weight.per_channel);
   EXPECT_FALSE(dw.activation.asymmetric);  // from common_config: the same algorithm
   const LayerConfig& conv = config.layers.at("conv");
   EXPECT_EQ(conv.weight.num_bits, 6);
   EXPECT_TRUE(conv.weight.per_channel);
   EXPECT_TRUE(conv.activation.asymmetric);
-  EXPECT_EQ(conv.activation.search_start, 0.7);
+  EXPECT_EQ(Parameter(config, "conv", "search_range_start"), 0.7);
 }
 
 TEST(SimplifiedConfig, TheLastOneGivenWins) {
@@ -231,15 +259,26 @@ TEST(SimplifiedConfig, TheLastOneGivenWins) {
       common_config { hfmg_quantize {} ifmr_quantize { search_step: 0.05 } })");
   EXPECT_EQ(config.batch_num, 4);
   EXPECT_EQ(config.layers.at("conv").activation.algorithm, "ifmr");
-  EXPECT_EQ(config.layers.at("conv").activation.search_step, 0.05);
+  EXPECT_EQ(Parameter(config, "conv", "search_step"), 0.05);
   EXPECT_FALSE(config.layers.at("conv").activation.asymmetric);
 }
 
 TEST(SimplifiedConfig, CommonSettingsAreReducedWhereALayerCannotHaveThem) {
-  const Config config =
-      Read("common_config { arq_quantize { quant_bits: 7 } ifmr_quantize { dst_type: INT16 } }");
+  const Config config = Read("common_config { arq_quantize { quant_bits: 7 } }");
   EXPECT_EQ(config.layers.at("conv").weight.num_bits, 7);
   EXPECT_EQ(config.layers.at("fc").weight.num_bits, 8);
+}
+
+TEST(SimplifiedConfig, ActivationsOfSixteenBits) {
+  const Config config = Read(R"(
+      common_config { ifmr_quantize { dst_type: INT16 } }
+      override_layer_types { layer_type: "AvgPool"
+          calibration_config { hfmg_quantize { num_of_bins: 8192 dst_type: INT16 } } }
+      override_layer_configs { layer_name: "fc" calibration_config { act_quantize {
+          act_algo: "mse" dst_type: INT8 } } })");
+  EXPECT_EQ(config.layers.at("conv").activation.num_bits, 16);
+  EXPECT_EQ(config.layers.at("pool").activation.num_bits, 16);
+  EXPECT_EQ(Parameter(config, "pool", "num_of_bins"), 8192);
   EXPECT_EQ(config.layers.at("fc").activation.num_bits, 8);
 }
 
@@ -263,6 +302,34 @@ TEST(SimplifiedConfig, NuqConfigIsForEveryLayerThatTakesCentres) {
   EXPECT_EQ(config.layers.at("fc").weight.algorithm, "nuq");
   EXPECT_EQ(config.layers.at("dw").weight.algorithm, "arq");
   EXPECT_THAT(Refusal("nuq_config { mapping_file: 'x.json' }"), HasSubstr("mapping_file"));
+}
+
+TEST(SimplifiedConfig, AnyCalibratorByItsName) {
+  const Config config = Read(R"(
+      common_config { act_quantize { act_algo: "sqnr" asymmetric: false
+          parameters { key: "gamma" value: 1.7 } parameters { key: "offset_candidates" value: 9 } } }
+      override_layer_types { layer_type: "DepthwiseConv2dNative"
+          calibration_config { act_quantize { act_algo: "sqnr" } } }
+      override_layer_configs { layer_name: "fc" calibration_config { act_quantize {
+          act_algo: "percentile" parameters { key: "max_percentile" value: 0.99 } } } })");
+  EXPECT_EQ(config.layers.at("conv").activation.algorithm, "sqnr");
+  EXPECT_EQ(Parameter(config, "conv", "gamma"), 1.7);
+  EXPECT_EQ(Parameter(config, "conv", "offset_candidates"), 9);
+  EXPECT_FALSE(config.layers.at("conv").activation.asymmetric);
+  EXPECT_EQ(Parameter(config, "dw", "gamma"), 3);
+  EXPECT_FALSE(config.layers.at("dw").activation.asymmetric);  // the same algorithm
+  EXPECT_EQ(Parameter(config, "fc", "max_percentile"), 0.99);
+  EXPECT_TRUE(config.layers.at("fc").activation.asymmetric);
+  EXPECT_THAT(Refusal("common_config { act_quantize { } }"),
+              HasSubstr("act_quantize needs act_algo"));
+  EXPECT_THAT(Refusal("common_config { act_quantize { act_algo: 'sqnrr' } }"),
+              HasSubstr("no calibrator 'sqnrr' (did you mean 'sqnr'"));
+  EXPECT_THAT(Refusal("common_config { act_quantize { act_algo: 'sqnr' "
+                      "parameters { key: 'gama' value: 1 } } }"),
+              HasSubstr("calibrator sqnr has no parameter 'gama' (did you mean 'gamma'?)"));
+  EXPECT_THAT(Refusal("common_config { act_quantize { act_algo: 'sqnr' "
+                      "parameters { key: 'offset_candidates' value: 5.5 } } }"),
+              HasSubstr("offset_candidates is 5.5, but must be a whole number"));
 }
 
 TEST(SimplifiedConfig, RefusesNamingTheRule) {

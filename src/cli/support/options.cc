@@ -5,8 +5,25 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 
+#include "adze/registry.h"
+
 namespace adze {
 namespace {
+
+// A line for each: "  percentile     what it does (max_percentile=0.9999, ...)".
+std::string CalibratorList() {
+  std::string list;
+  for (const auto& [name, def] : Builtin<CalibratorRegistry>().all()) {
+    std::string parameters;
+    for (const CalibratorParameter& parameter : def.parameters) {
+      parameters += fmt::format("{}{}={}", parameters.empty() ? " (" : ", ", parameter.name,
+                                parameter.fallback);
+    }
+    list += fmt::format("{}  {:<14}  {}{}", list.empty() ? "" : "\n", name, def.summary,
+                        parameters.empty() ? "" : parameters + ")");
+  }
+  return list;
+}
 
 std::pair<std::string, Shape> ParseInputShape(const std::string& text) {
   // The last ':' separates, so that "input:0:1,224,224,3" is the input "input:0".
@@ -142,8 +159,15 @@ void AddPlanFlags(CLI::App& app, PlanFlags& flags) {
       ->take_all()
       ->allow_extra_args(false)
       ->type_name("LAYER");
-  app.add_option("--calibrator", flags.calibrator, "How activation ranges are found (default ifmr)")
+  app.add_option("--calibrator", flags.calibrator,
+                 "How activation ranges are found (default ifmr): a name of the list below, or "
+                 "NAME:PARAMETER=NUMBER,...")
       ->type_name("NAME");
+  app.add_option("--activation-bits", flags.activation_bits,
+                 "Bits of the activations: 4, 8 (default) or 16")
+      ->check(CLI::IsMember({4, 8, 16}))
+      ->type_name("N");
+  app.footer(app.get_footer() + "\n\nCalibrators:\n" + CalibratorList());
   app.add_flag("--symmetric", flags.symmetric, "Activations with zero point 0");
   app.add_option("--weights", flags.weights,
                  "How weight scales are found: arq (default), mse or nuq")
@@ -157,6 +181,7 @@ PlanOptions ToPlanOptions(const PlanFlags& flags) {
   return {.config = flags.config,
           .skip_layers = flags.skip_layers,
           .calibrator = flags.calibrator,
+          .activation_bits = flags.activation_bits,
           .symmetric = flags.symmetric,
           .weights = flags.weights,
           .weight_bits = flags.weight_bits};

@@ -54,6 +54,7 @@ struct PlanFlags {
   std::string config;
   std::vector<std::string> skip_layers;
   std::string calibrator;
+  int activation_bits = 0;
   bool symmetric = false;
   std::string weights;
   int weight_bits = 0;

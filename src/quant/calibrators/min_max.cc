@@ -6,8 +6,8 @@ namespace adze {
 void register_min_max(CalibratorRegistry& calibrators) {
   calibrators.Add({.name = "min_max",
                    .summary = "the smallest and the largest value",
-                   .compute = [](const FloatHistogram& values, const ActivationConfig& config) {
-                     return ParamsFromRange(values.Smallest(1), values.Largest(1), config.spec());
+                   .compute = [](const FloatHistogram& values, const CalibratorSettings& settings) {
+                     return ParamsFromRange(values.Smallest(1), values.Largest(1), settings.spec);
                    }});
 }
 
