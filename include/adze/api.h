@@ -62,6 +62,9 @@ struct PlanOptions {
   bool symmetric = false;    // overrides the config's `asymmetric`
   std::string weights = {};  // overrides the config's weight quantizer, where a layer takes it
   int weight_bits = 0;       // overrides the weights' num_bits, likewise; 0: does not
+  // Migration strength of the DMQ balancer of every layer that has a weight, over the config's.
+  std::optional<double> balance = {};
+  bool equalize = false;  // cross-layer equalization, also where the config does not ask for it
 };
 Plan MakePlan(const Graph& prepared, const PlanOptions& options);
 

@@ -17,6 +17,7 @@ struct PlannedLayer {
   Node* node = nullptr;
   std::string skip_reason;  // empty: it is quantized
   LayerConfig config = {};
+  std::vector<float> balance_factor = {};  // set by BalanceLayers; empty: not balanced
   bool observe_channels = false;  // whether its input's statistics hold ChannelStatistics too
 };
 
@@ -57,6 +58,18 @@ Record FindFactors(const std::vector<PlannedLayer>& plan, const Statistics& stat
 // Both.
 Record Calibrate(const Graph& prepared, const std::vector<PlannedLayer>& plan, const Dataset& data,
                  const CalibrateOptions& options);
+
+// DMQ (reference/amct-algorithms section 7). Whether a layer of the plan asks for the balancer:
+bool AsksForBalance(const std::vector<PlannedLayer>& plan);
+// Runs the data once for the largest |x| of each channel, finds the factors of the layers that ask
+// for the balancer, and applies them:
+//   x -> layer(w)      x -> Mul(1 / f) -> layer(w f)
+// Layers that cannot be balanced (shared weight, NCHW) stay as they are; returns a warning for
+// each.
+std::vector<std::string> BalanceLayers(Graph& prepared, std::vector<PlannedLayer>* plan,
+                                       const Dataset& data, const CalibrateOptions& options);
+// Applies the balance factors of a record to a graph that is not balanced yet.
+void ApplyBalance(Graph& prepared, const Record& record);
 
 // Where the record has a cluster, moves the elements of the layer's weight to their nearest centres
 // (MoveToCentres), so that the record's scales give exactly these integers.

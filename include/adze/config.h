@@ -16,6 +16,7 @@ struct LayerConfig {
   bool quantize = true;
   ActivationConfig activation = {};
   WeightConfig weight = {};
+  std::optional<double> migration_strength = {};  // of the DMQ balancer; absent: not balanced
 };
 
 // What is wanted. Written as AMCT's JSON config (reference/amct-interfaces section 6.1), read from
@@ -26,6 +27,7 @@ struct Config {
   bool activation_offset = true;
   bool joint_quant = false;
   bool do_fusion = true;
+  bool equalize = false;  // cross-layer equalization
   std::vector<std::string> skip_fusion_layers = {};
   std::map<std::string, LayerConfig> layers = {};
 };

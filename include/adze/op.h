@@ -58,6 +58,9 @@ struct OpDef {
   // The outputs are an input's elements, moved (Reshape, Transpose) or selected (MaxPool, Pad not):
   // scale and zero point pass through unchanged.
   bool moves_data_only = false;
+  // f(s x) = s f(x) for s > 0, and channels stay what they are: a factor per channel passes
+  // through.
+  bool is_homogeneous = false;
   // Neither folded nor removed although nobody reads it (Placeholder, NoOp, Assert, random ops).
   bool has_side_effect = false;
   // Names of the outputs, in order, as function bodies call them ("node:y:0"); needed of ops with

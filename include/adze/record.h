@@ -19,6 +19,9 @@ struct LayerRecord {
   std::optional<QuantParams> weight = {};      // absent for AvgPool
   // The integers that the weight's elements take, ascending, if not all of them (nuq).
   std::vector<int32_t> cluster = {};
+  // DMQ: the layer reads its data's input channels divided by these, and its weight has them
+  // multiplied in; empty: not balanced.
+  std::vector<float> balance_factor = {};
   bool skip_fusion = false;
   std::string skip_reason = {};  // why, if left in float; not in the record file
 };

@@ -8,6 +8,7 @@ namespace adze {
 CollectResult Collect(const CollectOptions& options) {
   CheckWritable(options.statistics);
   const PreparedModel model(options.model, options.plan);
+  RefuseBalance(model.plan);
   const std::unique_ptr<Dataset> data = OpenData(options.data, model.inputs);
   const auto start = std::chrono::steady_clock::now();
   Statistics statistics = CollectStatistics(

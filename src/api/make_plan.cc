@@ -22,7 +22,8 @@ void OverrideWeights(const PlanOptions& options, Plan* plan) {
     WeightConfig& weight = found->second.weight;
     if (!options.weights.empty()) weight.algorithm = options.weights;
     if (options.weight_bits != 0) weight.num_bits = options.weight_bits;
-    FitToLayer(info, &weight);
+    if (!options.weights.empty() || options.weight_bits != 0) FitToLayer(info, &weight);
+    if (options.balance) found->second.migration_strength = options.balance;
   }
 }
 
@@ -37,7 +38,8 @@ Plan MakePlan(const Graph& prepared, const PlanOptions& options) {
   for (auto& [name, layer] : plan.config.layers) {
     OverrideActivation(options, &layer.activation);
   }
-  if (!options.weights.empty() || options.weight_bits != 0) OverrideWeights(options, &plan);
+  OverrideWeights(options, &plan);
+  plan.config.equalize |= options.equalize;
   plan.layers = PlanLayers(prepared, plan.config, options.skip_layers);
   // The config that is written says what was done.
   for (const PlannedLayer& layer : plan.layers) {

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "adze/pass.h"
+
 namespace adze {
 
 PreparedModel::PreparedModel(const ModelSource& source, const PlanOptions& options)
@@ -21,6 +23,13 @@ PreparedModel::PreparedModel(const ModelSource& source, const PlanOptions& optio
     warnings = PrepareModel(graph, plan.config);
     plan = MakePlan(graph, options);
   }
+  if (plan.config.equalize) {
+    // Layers stay, so the plan does too.
+    for (std::string& warning : RunPasses(graph, {"equalize_cross_layers"},
+                                          {.skip_fusion_layers = plan.config.skip_fusion_layers})) {
+      warnings.push_back(std::move(warning));
+    }
+  }
   for (const std::string& warning : warnings) spdlog::warn("{}", warning);
 }
 
@@ -35,6 +44,12 @@ int64_t CountSamples(const Plan& plan, bool has_config, int64_t batch_size, int6
           batch_num, " batches of ", batch_size, ", the data has ", samples,
           " samples; lower --batch-num or --batch-size, or give more data");
   return batch_num * batch_size;
+}
+
+void RefuseBalance(const Plan& plan) {
+  Require(!AsksForBalance(plan.layers), ErrorCode::kUnsupported,
+          "the balancer (dmq_balancer) takes two runs over the data and so no statistics files; "
+          "quantize with data, or leave the balancer out");
 }
 
 StatisticsOrigin OriginOf(const PreparedModel& model, const DataSource& data) {

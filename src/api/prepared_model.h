@@ -18,6 +18,10 @@ struct PreparedModel {
 int64_t CountSamples(const Plan& plan, bool has_config, int64_t batch_size, int64_t batch_num,
                      int64_t samples);
 
+// kUnsupported if the plan asks for the balancer: what its layers then read is not known before the
+// data has been seen once, so statistics of it cannot be gathered in parts.
+void RefuseBalance(const Plan& plan);
+
 // What statistics of this model on this data come from.
 StatisticsOrigin OriginOf(const PreparedModel& model, const DataSource& data);
 // A short name that tells data sets apart on every machine that has them.

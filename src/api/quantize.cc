@@ -1,3 +1,5 @@
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -62,7 +64,7 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
   SetNumThreads(options.num_threads);
 
   PreparedModel model(options.model, options.plan);
-  const Graph& graph = model.graph;
+  Graph& graph = model.graph;
   Plan& plan = model.plan;
   QuantizeResult result;
   result.warnings = model.warnings;
@@ -74,12 +76,19 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
   if (options.statistics.empty()) {
     result.samples = CountSamples(plan, !options.plan.config.empty(), options.batch_size,
                                   options.batch_num, data->size());
-    record = Calibrate(graph, plan.layers, *data,
-                       {.batch_size = options.batch_size,
-                        .num_samples = result.samples,
-                        .num_threads = options.num_threads,
-                        .progress = options.progress});
+    const CalibrateOptions calibrate{.batch_size = options.batch_size,
+                                     .num_samples = result.samples,
+                                     .num_threads = options.num_threads,
+                                     .progress = options.progress};
+    if (AsksForBalance(plan.layers)) {
+      for (std::string& warning : BalanceLayers(graph, &plan.layers, *data, calibrate)) {
+        spdlog::warn("{}", warning);
+        result.warnings.push_back(std::move(warning));
+      }
+    }
+    record = Calibrate(graph, plan.layers, *data, calibrate);
   } else {
+    RefuseBalance(plan);
     const Statistics statistics = StatisticsFor(model, options);
     result.samples = statistics.num_samples();
     record = FindFactors(plan.layers, statistics);

@@ -77,6 +77,7 @@ Record FindWeightFactors(const std::vector<PlannedLayer>& plan) {
     LayerRecord& entry =
         record.layers.emplace_back(LayerRecord{.name = layer.node->name(), .op = layer.node->op()});
     entry.skip_reason = layer.skip_reason;
+    entry.balance_factor = layer.balance_factor;
     if (layer.skip_reason.empty()) QuantizeWeightOf(layer, &entry);
   }
   return record;

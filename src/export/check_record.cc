@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -59,6 +60,22 @@ void CheckWeight(const Node& node, const QuantTraits& traits, const QuantParams&
                " scales; one or ", channels, " (its output channels) are possible");
 }
 
+// The graph divides the layer's data by the factors, and so has them in its weight.
+void CheckBalance(const Node& node, const QuantTraits& traits, const std::vector<float>& factors) {
+  if (factors.empty()) return;
+  const Node& mul = *node.input(traits.data_input).node;
+  bool is_balanced = mul.op() == "Mul" && mul.input(1).node->IsConst() &&
+                     mul.input(1).node->const_value().dtype() == DType::kFloat;
+  if (is_balanced) {
+    const auto divisors = mul.input(1).node->const_value().data<float>();
+    is_balanced = std::equal(divisors.begin(), divisors.end(), factors.begin(), factors.end(),
+                             [](float inverse, float factor) { return inverse == 1 / factor; });
+  }
+  RequireValid(is_balanced,
+               "it has a tensor_balance_factor, but the graph is not balanced by it; apply the "
+               "balance first");
+}
+
 void CheckLayer(const Graph& graph, const LayerRecord& layer) {
   const Node* node = graph.Find(layer.name);
   if (!node) {
@@ -86,6 +103,7 @@ void CheckLayer(const Graph& graph, const LayerRecord& layer) {
   }
   RequireValid(layer.weight.has_value(), "scale_w and offset_w are missing");
   CheckWeight(*node, traits, *layer.weight);
+  CheckBalance(*node, traits, layer.balance_factor);
 }
 
 }  // namespace

@@ -76,10 +76,11 @@ void CheckWeight(const WeightConfig& config, const LayerInfo& layer) {
           " has one scale for the whole tensor; set it to false");
 }
 
-void RefuseBalancer(double migration_strength) {
+void CheckBalancer(double migration_strength, const LayerInfo& layer) {
   Require(migration_strength >= 0.2 && migration_strength <= 0.8, kBad, "dmq_balancer_param is ",
           migration_strength, ", but must be in [0.2, 0.8]");
-  throw Error(ErrorCode::kUnsupported, "dmq_balancer_param: the balancer is not supported");
+  Require(layer.has_weight, kBad, "has a dmq_balancer, but a ", layer.op,
+          " has no weight to balance; leave it out");
 }
 
 void FitToLayer(const LayerInfo& layer, WeightConfig* config) {

@@ -10,8 +10,7 @@ void CheckBatchNum(int64_t batch_num);
 // Also that the calibrator is known and takes the parameters.
 void CheckActivation(const ActivationConfig& config);
 void CheckWeight(const WeightConfig& config, const LayerInfo& layer);
-// An enabled balancer: its range, then that it is not supported.
-[[noreturn]] void RefuseBalancer(double migration_strength);
+void CheckBalancer(double migration_strength, const LayerInfo& layer);
 // skip_fusion_layers: no repeats, each a layer that fusion may touch.
 void CheckSkipFusion(const std::vector<std::string>& names, const std::vector<LayerInfo>& layers);
 // Repeated names of a list.
@@ -29,6 +28,9 @@ std::string PairOf(const std::string& parameter);
 
 // The layer of that name, or null.
 const LayerInfo* FindLayer(const std::vector<LayerInfo>& layers, const std::string& name);
+
+// Global key of JSON configs and simplified ones; adze's own.
+inline constexpr const char* kEqualize = "cross_layer_equalization";
 
 Config ParseJsonConfig(std::string_view text, const std::vector<LayerInfo>& layers);
 Config ParseSimplifiedConfig(std::string_view text, const std::vector<LayerInfo>& layers);

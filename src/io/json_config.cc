@@ -172,7 +172,10 @@ LayerConfig ReadLayer(const json& object, const LayerInfo& layer, bool asymmetri
   config.quantize = fields.Bool("quant_enable", true);
   Require(!fields.Bool("approximate_enable", false), ErrorCode::kUnsupported,
           "approximate_enable is true, but approximation is not supported");
-  if (fields.Has("dmq_balancer_param")) RefuseBalancer(fields.Number("dmq_balancer_param", 0));
+  if (fields.Has("dmq_balancer_param")) {
+    config.migration_strength = fields.Number("dmq_balancer_param", 0);
+    CheckBalancer(*config.migration_strength, layer);
+  }
   const json empty = json::object();
   const json* activation = fields.Object("activation_quant_params");
   config.activation = ReadActivation(activation ? *activation : empty, asymmetric);
@@ -205,6 +208,7 @@ Config ParseJsonConfig(std::string_view text, const std::vector<LayerInfo>& laye
   config.activation_offset = fields.Bool("activation_offset", config.activation_offset);
   config.joint_quant = fields.Bool("joint_quant", config.joint_quant);
   config.do_fusion = fields.Bool("do_fusion", config.do_fusion);
+  config.equalize = fields.Bool(kEqualize, config.equalize);
   if (const json* names = fields.Array("skip_fusion_layers")) {
     config.skip_fusion_layers = ReadNames(*names, "skip_fusion_layers");
     CheckSkipFusion(config.skip_fusion_layers, layers);
@@ -217,9 +221,15 @@ Config ParseJsonConfig(std::string_view text, const std::vector<LayerInfo>& laye
   Require(precision == "DEFAULT", ErrorCode::kUnsupported, "fakequant_precision_mode ", precision,
           " is not supported");
 
-  const std::set<std::string> globals = {
-      "version",   "batch_num",          "activation_offset", "joint_quant",
-      "do_fusion", "skip_fusion_layers", "tensor_quantize",   "fakequant_precision_mode"};
+  const std::set<std::string> globals = {kEqualize,
+                                         "version",
+                                         "batch_num",
+                                         "activation_offset",
+                                         "joint_quant",
+                                         "do_fusion",
+                                         "skip_fusion_layers",
+                                         "tensor_quantize",
+                                         "fakequant_precision_mode"};
   for (const auto& [key, value] : root.items()) {
     if (globals.count(key)) continue;
     const LayerInfo* layer = FindLayer(layers, key);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "adze/balance.h"
 #include "adze/error.h"
 #include "adze/file.h"
 #include "adze/record.h"
@@ -14,7 +15,6 @@ namespace adze {
 namespace {
 
 constexpr ErrorCode kBad = ErrorCode::kInvalidArgument;
-constexpr float kEpsilon = 1.192092896e-7f;
 
 // Bits of "INT8" and so on; 8 if the field is absent.
 int NumBits(bool present, const std::string& type, const char* field, std::set<int> allowed) {
@@ -82,13 +82,14 @@ void RefuseOthers(const proto::SingleLayerRecord& value) {
     Require(shift == 0, kBad, "shift_bit is ", shift,
             ", but a right shift is not supported; delete it");
   }
-  if (value.tensor_balance_factor_size() > 0) {
-    for (float factor : value.tensor_balance_factor()) {
-      Require(factor >= kEpsilon && factor <= 1 / kEpsilon, kBad, "tensor_balance_factor is ",
-              factor, ", but must be in [", kEpsilon, ", ", 1 / kEpsilon, "]");
-    }
-    throw Error(ErrorCode::kUnsupported, "tensor_balance_factor: the balancer is not supported");
+}
+
+std::vector<float> ReadBalance(const proto::SingleLayerRecord& value) {
+  for (float factor : value.tensor_balance_factor()) {
+    Require(factor >= kLeastBalance && factor <= kMostBalance, kBad, "tensor_balance_factor is ",
+            factor, ", but must be in [", kLeastBalance, ", ", kMostBalance, "]");
   }
+  return {value.tensor_balance_factor().begin(), value.tensor_balance_factor().end()};
 }
 
 LayerRecord ReadLayer(const proto::MapFiledEntry& entry) {
@@ -97,10 +98,11 @@ LayerRecord ReadLayer(const proto::MapFiledEntry& entry) {
   layer.skip_fusion = value.skip_fusion();
   RefuseOthers(value);
   layer.cluster = ReadCluster(value);
+  layer.balance_factor = ReadBalance(value);
   const bool has_factors = value.has_scale_d() || value.has_offset_d() ||
                            value.scale_w_size() > 0 || value.offset_w_size() > 0 ||
                            !layer.cluster.empty();
-  if (!has_factors) return layer;  // carries skip_fusion only
+  if (!has_factors) return layer;  // carries skip_fusion or a balance only
   layer.activation = ReadActivation(value);
   layer.weight = ReadWeight(value);
   Require(layer.cluster.empty() || (layer.weight && layer.weight->spec.num_bits == 8), kBad,

@@ -27,6 +27,7 @@ proto::SingleLayerRecord ToProto(const LayerRecord& layer) {
     if (num_bits != 8) result.set_wts_type(TypeName(num_bits));
   }
   for (int32_t centre : layer.cluster) result.add_cluster(centre);
+  for (float factor : layer.balance_factor) result.add_tensor_balance_factor(factor);
   if (layer.skip_fusion) result.set_skip_fusion(true);
   return result;
 }
@@ -43,7 +44,8 @@ const LayerRecord* Record::Find(std::string_view layer) const {
 std::string SerializeRecord(const Record& record) {
   proto::ScaleOffsetRecord result;
   for (const LayerRecord& layer : record.layers) {
-    if (!layer.activation && !layer.weight && !layer.skip_fusion) continue;  // stays in float
+    if (!layer.activation && !layer.weight && !layer.skip_fusion && layer.balance_factor.empty())
+      continue;  // stays in float
     proto::MapFiledEntry* entry = result.add_record();
     entry->set_key(layer.name);
     *entry->mutable_value() = ToProto(layer);

@@ -13,6 +13,7 @@ namespace adze {
 namespace {
 
 constexpr ErrorCode kBad = ErrorCode::kInvalidArgument;
+constexpr double kMigrationStrength = 0.5;  // of a dmq_balancer that does not say
 
 // What a float of the file means as decimal: 0.7 stays 0.7.
 double ToDecimal(float value) { return std::strtod(ShortestDecimal(value).c_str(), nullptr); }
@@ -121,6 +122,7 @@ class Reader {
     config.activation_offset = !file_.has_activation_offset() || file_.activation_offset();
     config.joint_quant = file_.joint_quant();
     config.do_fusion = !file_.has_do_fusion() || file_.do_fusion();
+    config.equalize = file_.cross_layer_equalization();
     config.skip_fusion_layers = Names(file_.skip_fusion_layers());
     CheckSkipFusion(config.skip_fusion_layers, layers_);
     RefuseUnsupported();
@@ -231,7 +233,12 @@ class Reader {
     }
     if (choice.source->has_dmq_balancer()) {
       const proto::DMQBalancer& dmq = choice.source->dmq_balancer();
-      RefuseBalancer(dmq.has_migration_strength() ? ToDecimal(dmq.migration_strength()) : 0.5);
+      const double strength =
+          dmq.has_migration_strength() ? ToDecimal(dmq.migration_strength()) : kMigrationStrength;
+      if (layer.has_weight || choice.strictness == Strictness::kRefuse) {
+        CheckBalancer(strength, layer);
+        config.migration_strength = strength;
+      }
     }
     CheckActivation(config.activation);
     CheckWeight(config.weight, layer);

@@ -70,6 +70,7 @@ std::string SerializeConfig(const Config& config, const std::vector<LayerInfo>& 
   json["joint_quant"] = config.joint_quant;
   json["do_fusion"] = config.do_fusion;
   json["skip_fusion_layers"] = config.skip_fusion_layers;
+  if (config.equalize) json[kEqualize] = true;  // AMCT does not know it
   std::map<std::string, LayerConfig> all = config.layers;
   for (const LayerInfo& layer : layers) {
     if (config.layers.count(layer.name)) continue;
@@ -79,6 +80,7 @@ std::string SerializeConfig(const Config& config, const std::vector<LayerInfo>& 
     json[name] = {{"quant_enable", layer.quantize},
                   {"activation_quant_params", ToJson(layer.activation)},
                   {"weight_quant_params", ToJson(layer.weight)}};
+    if (layer.migration_strength) json[name]["dmq_balancer_param"] = *layer.migration_strength;
   }
   std::string text;
   Dump(json, 0, &text);

@@ -55,9 +55,14 @@ void EvaluateLeakyRelu(const Node& node, std::span<const Tensor> inputs, std::sp
 }  // namespace
 
 void register_activation(OpRegistry& ops) {
-  ops.Add(ElementwiseOp<float, double, int32_t, int64_t>("Relu", Relu()));
+  OpDef relu = ElementwiseOp<float, double, int32_t, int64_t>("Relu", Relu());
+  relu.is_homogeneous = true;
+  ops.Add(std::move(relu));
   ops.Add(ElementwiseOp<float, double, int32_t, int64_t>("Relu6", Relu6()));
-  ops.Add({.name = "LeakyRelu", .infer = InferSame, .evaluate = EvaluateLeakyRelu});
+  ops.Add({.name = "LeakyRelu",
+           .infer = InferSame,
+           .evaluate = EvaluateLeakyRelu,
+           .is_homogeneous = true});
   ops.Add(ElementwiseOp<float, double>("Elu", ScaledElu{.scale = 1, .alpha = 1}));
   ops.Add(ElementwiseOp<float, double>(
       "Selu", ScaledElu{.scale = 1.0507009873554804934193, .alpha = 1.6732632423543772848170}));

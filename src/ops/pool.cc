@@ -77,11 +77,13 @@ void register_pool(OpRegistry& ops) {
            .summary = "Largest value under a window",
            .infer = Infer,
            .evaluate = InFloat(InChannelsLast({0}, EvaluateMax)),
-           .moves_data_only = true});
+           .moves_data_only = true,
+           .is_homogeneous = true});
   ops.Add({.name = "AvgPool",
            .summary = "Mean of the values under a window, padding left out",
            .infer = Infer,
            .evaluate = InFloat(InChannelsLast({0}, EvaluateAvg)),
+           .is_homogeneous = true,
            .quant = QuantTraits{.refuse = RefuseElementType}});
 }
 

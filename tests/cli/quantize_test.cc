@@ -83,6 +83,32 @@ TEST_F(Quantize, EveryWeightQuantizerIsAFlagAndGoesIntoTheConfig) {
               AllOf(HasSubstr("\"num_bits\":7"), HasSubstr("\"num_bits\":8")));
 }
 
+TEST_F(Quantize, BalancesAndEqualizes) {
+  for (const char* flags :
+       {"--balance 0.5", "--equalize", "--equalize --balance 0.3 --weights mse"}) {
+    SCOPED_TRACE(flags);
+    Run(std::string("quantize model.pbtxt --data x.npy --output a ") + flags);
+    Run("quantize model.pbtxt --data x.npy --output b --config a_config.json");
+    EXPECT_EQ(ReadFile(folder_ / "a_record.txt"), ReadFile(folder_ / "b_record.txt"));
+    EXPECT_EQ(ReadFile(folder_ / "a_quantized.pb"), ReadFile(folder_ / "b_quantized.pb"));
+    for (const char* graph : {"model.pbtxt", "a_fake_quant.pb", "a_quantized.pb"}) {
+      Run(std::string("run ") + graph + " --input x.npy --output prob=" + graph + ".npy");
+    }
+    const std::vector<float> real = ToFloats(ReadNpy(folder_ / "model.pbtxt.npy"));
+    const std::vector<float> simulated = ToFloats(ReadNpy(folder_ / "a_fake_quant.pb.npy"));
+    const std::vector<float> deployed = ToFloats(ReadNpy(folder_ / "a_quantized.pb.npy"));
+    for (size_t i = 0; i < real.size(); ++i) {
+      EXPECT_NEAR(simulated[i], real[i], 0.02);
+      EXPECT_NEAR(simulated[i], deployed[i], 1e-5);
+    }
+  }
+  EXPECT_THAT(ReadFile(folder_ / "a_record.txt"), HasSubstr("tensor_balance_factor: "));
+  const ProgramResult result =
+      RunAdze("calibrate model.pbtxt --data x.npy --statistics s.bin --balance 0.5", folder_);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("takes two runs over the data"));
+}
+
 TEST_F(Quantize, RefusesWeightQuantizersThatThereAreNot) {
   const auto refusal = [&](const std::string& flags) {
     const std::string command = "quantize model.pbtxt --data x.npy --output out " + flags;

@@ -52,6 +52,10 @@ const Case kCases[] = {
        layer.activation->scale.push_back(1);
        layer.activation->zero_point.push_back(0);
      }},
+    {"the graph is not balanced by it", 0,
+     [](LayerRecord& layer) {
+       layer.balance_factor = {1, 2};
+     }},
     {"the weight has 16 bits", 0, [](LayerRecord& layer) { layer.weight->spec.num_bits = 16; }},
 };
 

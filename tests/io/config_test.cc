@@ -116,6 +116,20 @@ TEST(JsonConfig, KeepsEveryWeightQuantizer) {
   }
 }
 
+TEST(JsonConfig, KeepsBalancerAndEqualization) {
+  Config config = DefaultConfig(Layers());
+  config.equalize = true;
+  config.layers.at("conv").migration_strength = 0.3;
+  const std::string text = SerializeConfig(config, Layers());
+  EXPECT_THAT(text, HasSubstr("\"dmq_balancer_param\":0.3"));
+  const Config read = Read(text);
+  EXPECT_TRUE(read.equalize);
+  EXPECT_EQ(read.layers.at("conv").migration_strength, 0.3);
+  EXPECT_EQ(read.layers.at("dw").migration_strength, std::nullopt);
+  EXPECT_THAT(SerializeConfig(DefaultConfig(Layers()), Layers()),
+              Not(HasSubstr("cross_layer_equalization")));
+}
+
 TEST(JsonConfig, ReadsAmctsFormOfNonUniformWeights) {
   const Config config =
       Read(Weight("\"wts_algo\":\"nuq_quantize\",\"num_steps\":32,\"num_of_iteration\":1"));
@@ -170,7 +184,9 @@ TEST(JsonConfig, EveryRuleHasItsMessage) {
   EXPECT_THAT(Refusal(Conv("\"quant_enable\":false")), HasSubstr("no layer is enabled"));
   EXPECT_THAT(Refusal(Conv("\"x\":1")), HasSubstr("layer 'conv': unknown parameter 'x'"));
   EXPECT_THAT(Refusal(Conv("\"dmq_balancer_param\":0.1")), HasSubstr("[0.2, 0.8]"));
-  EXPECT_THAT(Refusal(Conv("\"dmq_balancer_param\":0.5")), HasSubstr("not supported"));
+  EXPECT_THAT(Refusal(R"({"conv":{},"pool":{"dmq_balancer_param":0.5}})"),
+              HasSubstr("layer 'pool': has a dmq_balancer, but a AvgPool"));
+  EXPECT_THAT(Refusal(R"({"conv":{},"cross_layer_equalization":1})"), HasSubstr("true or false"));
 
   EXPECT_THAT(Refusal(Activation("\"x\":1")), HasSubstr("'x' in activation_quant_params"));
   EXPECT_THAT(Refusal(Activation("\"act_algo\":\"kl\"")),
@@ -293,6 +309,23 @@ TEST(SimplifiedConfig, WeightQuantizersGoByLayerTypeAndName) {
   EXPECT_EQ(config.layers.at("fc").weight.num_steps, 16);
   EXPECT_EQ(config.layers.at("fc").weight.num_iterations, 2);
   EXPECT_EQ(config.layers.at("dw").weight.algorithm, "arq");  // a depthwise weight has no centres
+}
+
+TEST(SimplifiedConfig, BalancerIsForLayersWithAWeight) {
+  const Config config = Read(R"(
+      cross_layer_equalization: true
+      common_config { dmq_balancer {} }
+      override_layer_configs { layer_name: "conv" calibration_config {
+          dmq_balancer { migration_strength: 0.7 } } }
+      override_layer_configs { layer_name: "dw" calibration_config {} })");
+  EXPECT_TRUE(config.equalize);
+  EXPECT_EQ(config.layers.at("conv").migration_strength, 0.7);
+  EXPECT_EQ(config.layers.at("fc").migration_strength, 0.5);
+  EXPECT_EQ(config.layers.at("dw").migration_strength, std::nullopt);
+  EXPECT_EQ(config.layers.at("pool").migration_strength, std::nullopt);
+  EXPECT_THAT(Refusal("override_layer_types { layer_type: 'AvgPool' calibration_config { "
+                      "dmq_balancer {} } }"),
+              HasSubstr("no weight to balance"));
 }
 
 TEST(SimplifiedConfig, NuqConfigIsForEveryLayerThatTakesCentres) {

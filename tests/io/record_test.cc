@@ -115,6 +115,19 @@ TEST_F(RecordTest, KeepsTheCentresOfNonUniformWeights) {
   EXPECT_EQ(SerializeRecord(read), text);
 }
 
+TEST_F(RecordTest, KeepsBalanceFactors) {
+  Record record = Example();
+  record.layers[0].balance_factor = {0.5f, 3};
+  record.layers[1].balance_factor = {2};  // nothing else is known of this layer
+  const std::string text = SerializeRecord(record);
+  EXPECT_THAT(text, HasSubstr("    tensor_balance_factor: 0.5\n    tensor_balance_factor: 3\n"));
+  const Record read = ReadRecord(Write(text));
+  EXPECT_EQ(read.layers[0].balance_factor, record.layers[0].balance_factor);
+  EXPECT_EQ(read.Find("head/MatMul")->balance_factor, record.layers[1].balance_factor);
+  EXPECT_EQ(read.Find("head/MatMul")->activation, std::nullopt);
+  EXPECT_EQ(SerializeRecord(read), text);
+}
+
 TEST_F(RecordTest, RefusesNamingFileAndLayer) {
   EXPECT_THAT(RefusalOfFile("record { key: 'a' valu {} }"),
               AllOf(HasSubstr("record.txt': is not a record file: line 1"), HasSubstr("valu")));

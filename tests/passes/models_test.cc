@@ -9,6 +9,7 @@
 #include "adze/dataset.h"
 #include "adze/file.h"
 #include "adze/graph_def.h"
+#include "adze/graph_text.h"
 #include "adze/op.h"
 #include "adze/pass.h"
 #include "adze/quant.h"
@@ -64,6 +65,33 @@ INSTANTIATE_TEST_SUITE_P(Models, SlowPreparedModelTest,
                          testing::Values("deeplabv3_mobilenet_v2", "fsrcnn_x2", "lenet_mnist",
                                          "mobilenet_v1_0.25_224", "mobilenet_v2_ham10000",
                                          "resnet8_cifar10", "selfie_segmentation"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
+                         });
+
+class SlowEqualizedModelTest : public testing::TestWithParam<const char*> {};
+
+// Scales are powers of two: not a bit of the result changes.
+TEST_P(SlowEqualizedModelTest, GivesTheSameBits) {
+  ADZE_NEED_SHARED();
+  const std::filesystem::path folder = SharedFolder() / "models" / GetParam();
+  const nlohmann::json entry = ModelEntry(GetParam());
+  const Graph graph = Prepare(folder / "model.pb", {entry.at("output")});
+  Graph equalized = graph.Clone();
+  EXPECT_THAT(RunPasses(equalized, {"equalize_cross_layers"}), testing::IsEmpty());
+  EXPECT_NE(PrintGraphText(equalized), PrintGraphText(graph));
+  const std::map<std::string, Tensor> feeds = {
+      {NodeName(entry.at("input")), ReadNpy(folder / "golden_in.npy").Rows(0, 1)}};
+  const Value want = graph.outputs()[0].value, got = equalized.outputs()[0].value;
+  EXPECT_EQ(ToFloats(RunReference(equalized, feeds, std::span(&got, 1))[0]),
+            ToFloats(RunReference(graph, feeds, std::span(&want, 1))[0]));
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, SlowEqualizedModelTest,
+                         testing::Values("mobilenet_v1_0.25_224", "mobilenet_v2_ham10000",
+                                         "resnet8_cifar10"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '.', '_');

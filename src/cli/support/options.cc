@@ -175,6 +175,12 @@ void AddPlanFlags(CLI::App& app, PlanFlags& flags) {
   app.add_option("--weight-bits", flags.weight_bits, "Bits of the weights: 4, 6, 7 or 8 (default)")
       ->check(CLI::IsMember({4, 6, 7, 8}))
       ->type_name("N");
+  app.add_option("--balance", flags.balance,
+                 "DMQ balancer: move range from data to weights, 0.2 (little) to 0.8")
+      ->check(CLI::Range(0.2, 0.8))
+      ->type_name("STRENGTH");
+  app.add_flag("--equalize", flags.equalize,
+               "Cross-layer equalization: scale channels between layers to equal weight ranges");
 }
 
 PlanOptions ToPlanOptions(const PlanFlags& flags) {
@@ -184,7 +190,9 @@ PlanOptions ToPlanOptions(const PlanFlags& flags) {
           .activation_bits = flags.activation_bits,
           .symmetric = flags.symmetric,
           .weights = flags.weights,
-          .weight_bits = flags.weight_bits};
+          .weight_bits = flags.weight_bits,
+          .balance = flags.balance,
+          .equalize = flags.equalize};
 }
 
 std::pair<std::string, std::string> SplitAssignment(const std::string& text) {

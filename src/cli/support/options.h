@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,8 @@ struct PlanFlags {
   bool symmetric = false;
   std::string weights;
   int weight_bits = 0;
+  std::optional<double> balance;
+  bool equalize = false;
 };
 void AddPlanFlags(CLI::App& app, PlanFlags& flags);
 PlanOptions ToPlanOptions(const PlanFlags& flags);
