@@ -52,6 +52,29 @@ Distribution::Moments Distribution::Bucket::Below(double point) const {
           count * (at * at * part0 + 2 * at * by * part1 + by * by * part2)};
 }
 
+// A channel whose weights died has one value everywhere, so that its bucket has far more values
+// than its neighbours: what it has more is taken for one value, and lies where it gives the
+// bucket's sum. Takes it out of `bucket`, which is buckets[i]; a count of 0 if there is none.
+Distribution::Point Distribution::TakeRepeated(const std::vector<FloatHistogram::Bucket>& buckets,
+                                               size_t i, FloatHistogram::Bucket* bucket) {
+  constexpr uint64_t kFewest = 64, kTimes = 4;
+  uint64_t others = 0;  // as many as a neighbour has
+  for (const size_t neighbour : {i - 1, i + 1}) {
+    if (neighbour >= buckets.size()) continue;
+    const FloatHistogram::Bucket& near = buckets[neighbour];
+    const bool touches = near.high == bucket->low || near.low == bucket->high;
+    if (touches && near.low < near.high) others = std::max(others, near.count);
+  }
+  if (bucket->count < kFewest || bucket->count < kTimes * others) return {};
+  const auto count = static_cast<double>(bucket->count - others);
+  const double sum_of_others =
+      static_cast<double>(others) * (bucket->low + (bucket->high - bucket->low) / 2);
+  const double value = std::clamp((bucket->sum - sum_of_others) / count, bucket->low, bucket->high);
+  bucket->count = others;
+  bucket->sum = sum_of_others;
+  return {value, count};
+}
+
 // A bucket whose values are all among the largest (or the smallest) is told apart into them: far
 // out a bucket holds few values and is much wider than the scale of 16 bits.
 Distribution::Distribution(const FloatHistogram& values) {
@@ -78,10 +101,15 @@ Distribution::Distribution(const FloatHistogram& values) {
       [&] { buckets.erase(buckets.begin()); });
 
   Moments in_points, in_buckets;
-  for (const FloatHistogram::Bucket& bucket : buckets) {
+  for (size_t i = 0; i < buckets.size(); ++i) {
+    FloatHistogram::Bucket bucket = buckets[i];
     if (bucket.low == bucket.high) {
       points[bucket.low] += static_cast<double>(bucket.count);
       continue;
+    }
+    if (const Point repeated = TakeRepeated(buckets, i, &bucket); repeated.count > 0) {
+      points[repeated.value] += repeated.count;
+      if (bucket.count == 0) continue;
     }
     buckets_.push_back(MakeBucket(bucket));
     prefix_.push_back(in_buckets);

@@ -51,6 +51,8 @@ class Distribution {
     Moments Below(double point) const;
   };
   static Bucket MakeBucket(const FloatHistogram::Bucket& from);
+  static Point TakeRepeated(const std::vector<FloatHistogram::Bucket>& buckets, size_t i,
+                            FloatHistogram::Bucket* bucket);
   void MakeIndex();
   Moments PointsBelow(double point) const;
   int64_t Order(double x) const;

@@ -33,20 +33,11 @@ double SecondScale(const nlohmann::json& layer, bool symmetric) {
   return (search.at("max0").get<double>() * second - search.at("min0").get<double>()) / 255;
 }
 
-class GoldenFactors : public testing::TestWithParam<Model> {
- protected:
-  // ResNet-50 is made by a tool into a cache, the others are in the folder.
-  static std::filesystem::path File(const std::string& model) {
-    const auto path = SharedFolder() / "models" / model / "model.pb";
-    const char* home = std::getenv("HOME");
-    if (std::filesystem::exists(path) || !home) return path;
-    return std::filesystem::path(home) / ".cache/adze" / (model + ".pb");
-  }
-};
+class GoldenFactors : public testing::TestWithParam<Model> {};
 
 TEST_P(GoldenFactors, AreFound) {
   ADZE_NEED_SHARED();
-  const auto file = File(GetParam().name);
+  const auto file = SharedModelFile(GetParam().name);
   if (!std::filesystem::exists(file)) GTEST_SKIP() << file << " is absent";
   Graph graph = ReadGraphDef(file, Builtin<OpRegistry>());
   graph.SetOutputs(std::vector<std::string>());

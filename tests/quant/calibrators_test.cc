@@ -53,6 +53,18 @@ TEST(SquaredError, IsThatOfTheRawData) {
   }
 }
 
+// As channels have whose weights died.
+TEST(SquaredError, IsThatOfTheRawDataWhereValuesRepeat) {
+  std::vector<float> values = DrawNormal(200'000, 0, 2, true);
+  values.insert(values.end(), 5000, 5.36418f);
+  values.insert(values.end(), 3000, 5.8463f);
+  const SquaredError error(HistogramOf(values));
+  for (const double scale : {0.0235, 0.0237, 0.0214}) {
+    const double raw = RawError(values, scale, 0, 255);
+    EXPECT_NEAR(error.Of(scale, 0, 255), raw, 2e-3 * raw) << scale;
+  }
+}
+
 TEST(SquaredError, IsExactForFewDifferentValues) {
   std::vector<float> values;
   for (int i = 0; i < 256; ++i) values.push_back(static_cast<float>(i) / 127.5f - 1);

@@ -1,95 +1,15 @@
-// HFMG against a literal transcription of reference/amct-algorithms section 6, line by line and
-// slow.
+// HFMG against hfmg_literal.h.
 #include <gmock/gmock.h>
 
-#include <limits>
 #include <numeric>
 
+#include "hfmg_literal.h"
 #include "quant/calibrators/support/equal_bins.h"
 #include "quant/calibrators/support/hfmg_search.h"
 #include "raw_values.h"
 
 namespace adze {
 namespace {
-
-struct Literal {
-  std::vector<uint64_t> bins;
-  double min = 0, max = 0;
-  int num_bits = 8;
-
-  double width() const { return (max - min) / static_cast<double>(bins.size()); }
-
-  std::vector<BinRange> Candidates() const {
-    const int n = static_cast<int>(bins.size());
-    const double total =
-        static_cast<double>(std::accumulate(bins.begin(), bins.end(), uint64_t{0}));
-    int left = 0, right = n - 1;
-    const double step = std::max(std::ceil(total / 100000), 1.0);
-    const int min_bins = static_cast<int>(std::ceil(n / 4.0));
-    std::vector<BinRange> candidates;
-    while (right - left > min_bins) {
-      int tl = left;
-      double sum = 0;
-      while (sum < step && tl != right) sum += static_cast<double>(bins[tl++]);
-      int tr = right;
-      sum = 0;
-      while (sum < step && tr != left) sum += static_cast<double>(bins[tr--]);
-      if (right - tr >= tl - left) {
-        right = tr;
-      } else {
-        left = tl;
-      }
-      candidates.push_back({left, right});
-    }
-    return candidates;
-  }
-
-  double Loss(BinRange range) const {
-    const auto [l, r] = range;
-    const double w = width();
-    const double K = std::pow(2, num_bits);
-    const double D = w * (r - l + 1) / K;
-    if (D < 1.192092896e-7) return 0;
-    const auto j = [&](double x) { return std::clamp(std::floor(x / D), 0.0, K - 1); };
-    const auto c = [&](double x) { return j(x) * D + D / 2; };
-    double loss = 0;
-    for (int i = 0; i < static_cast<int>(bins.size()); ++i) {
-      const double a = (i - l) * w, e = a + w, density = static_cast<double>(bins[i]) / w;
-      if (j(a) == j(e)) {
-        loss += density * (std::pow(e - c(a), 3) - std::pow(a - c(a), 3)) / 3;
-      } else {
-        loss += density * ((std::pow(D / 2, 3) - std::pow(a - c(a), 3)) / 3 +
-                           (j(e) - j(a) - 1) * 2 * std::pow(D / 2, 3) / 3 +
-                           (std::pow(e - c(e), 3) + std::pow(D / 2, 3)) / 3);
-      }
-    }
-    return loss;
-  }
-
-  BinRange Best() const {
-    BinRange best;
-    double least = std::numeric_limits<double>::infinity();
-    for (const BinRange& candidate : Candidates()) {
-      const double loss = Loss(candidate);
-      if (loss < least) {
-        least = loss;
-        best = candidate;
-      }
-    }
-    return best;
-  }
-
-  QuantParams Params(bool symmetric) const {
-    const auto [l, r] = Best();
-    return ParamsFromRange(static_cast<float>(min + l * width()),
-                           static_cast<float>(min + (r + 1) * width()), {num_bits, symmetric});
-  }
-};
-
-Literal LiteralOf(const std::vector<float>& values, int num_bins, int num_bits) {
-  const auto [min, max] = std::minmax_element(values.begin(), values.end());
-  return {RawBins(values, *min, *max, num_bins), *min, *max, num_bits};
-}
 
 std::vector<std::vector<float>> DataSets(int count) {
   return {DrawNormal(count, 0.3f, 1, false), DrawNormal(count, 0, 1, true), DrawHeavy(count, false),
@@ -99,7 +19,7 @@ std::vector<std::vector<float>> DataSets(int count) {
 TEST(Hfmg, CandidatesLossesAndChoiceAreThoseOfTheDescription) {
   for (const int num_bits : {4, 8}) {
     for (const std::vector<float>& values : DataSets(200'000)) {
-      const Literal literal = LiteralOf(values, 1024, num_bits);
+      const HfmgLiteral literal = HfmgLiteralOf(values, 1024, num_bits);
       const std::vector<BinRange> candidates = HfmgCandidates(literal.bins);
       ASSERT_EQ(candidates, literal.Candidates());
       const HfmgLoss loss(literal.bins, 1 << num_bits);
@@ -119,7 +39,7 @@ TEST(Hfmg, CandidatesLossesAndChoiceAreThoseOfTheDescription) {
 
 TEST(Hfmg, ChoosesAsDescribedAtSixteenBitsToo) {
   for (const std::vector<float>& values : DataSets(20'000)) {
-    const Literal literal = LiteralOf(values, 1024, 16);
+    const HfmgLiteral literal = HfmgLiteralOf(values, 1024, 16);
     const HfmgLoss loss(literal.bins, 1 << 16);
     for (const BinRange& candidate : HfmgCandidates(literal.bins)) {
       const auto [low, high] = loss.BoundsOf(candidate);
@@ -143,7 +63,7 @@ TEST(Hfmg, IsExactWhereValuesAreCounted) {
           HistogramOf(values), {.algorithm = "hfmg",
                                 .asymmetric = asymmetric,
                                 .parameters = {{"num_of_bins", static_cast<double>(num_bins)}}});
-      EXPECT_EQ(found, LiteralOf(values, num_bins, 8).Params(!asymmetric)) << num_bins;
+      EXPECT_EQ(found, HfmgLiteralOf(values, num_bins, 8).Params(!asymmetric)) << num_bins;
     }
   }
 }
@@ -173,7 +93,7 @@ TEST(EqualBins, OfAbsoluteValues) {
 
 TEST(Hfmg, OfTwoValuesAndOfOne) {
   const QuantParams two = Calibrated("hfmg", std::vector<float>{-1, 3});
-  EXPECT_EQ(two, LiteralOf({-1, 3}, 4096, 8).Params(false));
+  EXPECT_EQ(two, HfmgLiteralOf({-1, 3}, 4096, 8).Params(false));
   EXPECT_EQ(Calibrated("hfmg", std::vector<float>{2}), ParamsFromRange(0, 2, {}));
 }
 
