@@ -1,10 +1,7 @@
 #include "adze/session.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <exception>
@@ -16,6 +13,7 @@
 #include "adze/registry.h"
 #include "engine/compile.h"
 #include "engine/constants.h"
+#include "engine/huge_memory.h"
 #include "engine/independent_rows.h"
 
 namespace adze {
@@ -64,24 +62,16 @@ void RequireOps(std::span<Node* const> nodes) {
 // Memory that all compiled shapes share; it grows and is never given back.
 class Arena {
  public:
-  ~Arena() { std::free(memory_); }
-
   char* Reserve(size_t bytes) {
-    if (bytes <= bytes_) return memory_;
-    std::free(std::exchange(memory_, nullptr));
-    bytes_ = (bytes + kPage - 1) / kPage * kPage;
-    memory_ = static_cast<char*>(std::aligned_alloc(kPage, bytes_));
-    if (!memory_) bytes_ = 0;
-    Require(memory_ != nullptr, ErrorCode::kInvalidArgument, "not enough memory: ", bytes,
-            " bytes are needed between the layers; use a smaller batch");
-    madvise(memory_, bytes_, MADV_HUGEPAGE);  // a wish only
-    return memory_;
+    if (bytes > memory_.size()) {
+      memory_ = HugeMemory();
+      memory_ = HugeMemory(bytes, "between the layers; use a smaller batch");
+    }
+    return memory_.bytes();
   }
 
  private:
-  static constexpr size_t kPage = size_t{2} << 20;
-  char* memory_ = nullptr;
-  size_t bytes_ = 0;
+  HugeMemory memory_;
 };
 
 std::string KeyOf(const std::map<std::string, Tensor>& feeds) {
