@@ -59,6 +59,74 @@ TEST(ConvolutionKernel, EqualsTheReferenceWithWideChannels) {
   }
 }
 
+// Partial tiles and panels, several passes over the terms, and every part of an epilogue.
+TEST(ConvolutionKernel, EqualsTheReferenceWithEveryEpilogue) {
+  uint32_t seed = 0;
+  for (const Shape& filter : {Shape{1, 1, 70, 49}, Shape{1, 1, 1100, 33}, Shape{3, 3, 530, 72},
+                              Shape{3, 3, 40, 20}, Shape{3, 3, 3, 40}, Shape{3, 3, 48, 1}}) {
+    for (const std::string activation : {"", "Relu", "Relu6", "Elu"}) {
+      for (const bool residual : {false, true}) {
+        const bool depthwise = filter[3] == 1;
+        const Shape image = {2, 7, 9, filter[2]};
+        GraphBuilder builder;
+        const Value x = builder.Input("x", image);
+        Value y =
+            builder.Op(depthwise ? "DepthwiseConv2dNative" : "Conv2D", {x, builder.Weights(filter)},
+                       {{"strides", Ints{1, 1, 1, 1}}, {"padding", "SAME"}});
+        const int64_t channels = filter[depthwise ? 2 : 3];
+        y = builder.Op("BiasAdd", {y, builder.Weights({channels})});
+        // Sums within the bounds of Relu6, whose errors its result shows at their size.
+        Feeds feeds = {{"x", RandomTensor(image, ++seed, -0.1f, 0.1f)}};
+        if (residual) {
+          const Shape shape = {2, 7, 9, channels};
+          y = builder.Op("AddV2", {y, builder.Input("r", shape)});
+          feeds["r"] = RandomTensor(shape, ++seed);
+        }
+        if (!activation.empty()) y = builder.Op(activation, {y});
+        Session session(builder.graph, {y});
+        EXPECT_LT(
+            RelativeError(session.Run(feeds)[0], EvaluateAll(builder.graph, feeds).at(ToString(y))),
+            1e-5)
+            << filter.ToString() << " residual " << residual << " " << activation;
+      }
+    }
+  }
+}
+
+// The same bytes for each row, however many there are and whoever works on them.
+TEST(ConvolutionKernel, DependsNeitherOnBatchNorThreads) {
+  for (const Shape& filter :
+       {Shape{1, 1, 300, 49}, Shape{3, 3, 96, 33}, Shape{3, 3, 3, 33}, Shape{3, 3, 40, 1}}) {
+    const bool depthwise = filter[3] == 1;
+    GraphBuilder builder;
+    const Value x = builder.Input("x", {1, 9, 9, filter[2]});
+    const Value y =
+        builder.Op(depthwise ? "DepthwiseConv2dNative" : "Conv2D", {x, builder.Weights(filter)},
+                   {{"strides", Ints{1, 1, 1, 1}}, {"padding", "SAME"}});
+    const Tensor rows = RandomTensor({5, 9, 9, filter[2]}, 3);
+    std::vector<float> expected;
+    Session single(builder.graph, {y}, nullptr, {.num_threads = 1});
+    for (int64_t i = 0; i < 5; ++i) {
+      const std::vector<float> row = ToFloats(single.Run({{"x", rows.Rows(i, i + 1)}})[0]);
+      expected.insert(expected.end(), row.begin(), row.end());
+    }
+    for (int threads : {1, 2, 3}) {
+      Session session(builder.graph, {y}, nullptr, {.num_threads = threads});
+      EXPECT_EQ(ToFloats(session.Run({{"x", rows}})[0]), expected) << filter.ToString();
+    }
+  }
+}
+
+// What is not a number stays so, behind an activation too.
+TEST(ConvolutionKernel, PassesOnWhatIsNotANumber) {
+  GraphBuilder builder;
+  const Value x = builder.Input("x", {1, 4, 4, 32});
+  const Value y = builder.Op("Relu6", {builder.Conv(x, {1, 1, 32, 32})});
+  Tensor image = RandomTensor({1, 4, 4, 32}, 1);
+  image.mutable_data<float>()[0] = std::nanf("");
+  EXPECT_TRUE(std::isnan(ToFloats(Session(builder.graph, {y}).Run({{"x", image}})[0])[0]));
+}
+
 TEST(ConvolutionKernel, TransposedConvolutionEqualsTheReference) {
   std::mt19937 random(5);
   auto pick = [&](int64_t low, int64_t high) {

@@ -1,4 +1,6 @@
 // Conv2D, DepthwiseConv2dNative and Conv2DBackpropInput with constant filters, in NHWC.
+#include "engine/avx512/convolution.h"
+
 #include "adze/window.h"
 #include "engine/onednn/image_window.h"
 #include "engine/onednn/primitive.h"
@@ -85,6 +87,9 @@ std::unique_ptr<Kernel> CompileForward(const KernelRequest& request, bool depthw
   const Shape& filter = request.constants[1]->shape();
   const Window window =
       WindowOver(request.node, PaddedShape(image, request.pad), filter[0], filter[1]);
+  if (!depthwise) {
+    if (auto kernel = avx512::MakeConvolution(request, window)) return kernel;
+  }
   return MakeKernel<dnnl::convolution_forward>(
       request,
       {.data = 0,
