@@ -2,6 +2,8 @@
 //   time MODEL.pb IMAGES.npy PREPROCESS BATCH ROUNDS   bare forward passes over the images and
 //   their
 //                                                      calibration in turns: medians in seconds
+//   scaling MODEL.pb IMAGES.npy PREPROCESS BATCH ROUNDS  calibration by one thread and by two in
+//                                                      turns: medians in seconds
 //   memory MODEL.pb IMAGES.npy PREPROCESS BATCH COUNT  peak memory in MB after calibrating on COUNT
 //                                                      images, the given ones again and again
 #include <sys/resource.h>
@@ -73,6 +75,18 @@ int Main(const std::string& mode, const std::string& model, const std::string& i
     std::cout << static_cast<double>(usage.ru_maxrss) / 1024 << "\n";
     return 0;
   }
+  if (mode == "scaling") {
+    std::vector<double> seconds[2];
+    for (int64_t round = 0; round < count; ++round) {
+      for (int threads : {1, 2}) {
+        CalibrateOptions some = options;
+        some.num_threads = threads;
+        seconds[threads - 1].push_back(Seconds([&] { Calibrate(graph, plan, *data, some); }));
+      }
+    }
+    std::cout << Median(seconds[0]) << " " << Median(seconds[1]) << "\n";
+    return 0;
+  }
   std::vector<double> bare, probed;
   for (int64_t round = 0; round < count; ++round) {
     bare.push_back(Seconds([&] { RunBare(graph, *data, batch_size); }));
@@ -87,7 +101,7 @@ int Main(const std::string& mode, const std::string& model, const std::string& i
 
 int main(int argc, char** argv) {
   if (argc != 7) {
-    std::cerr << "usage: calibrate_bench time|memory MODEL IMAGES PREPROCESS BATCH COUNT\n";
+    std::cerr << "usage: calibrate_bench time|scaling|memory MODEL IMAGES PREPROCESS BATCH COUNT\n";
     return 2;
   }
   try {

@@ -35,6 +35,13 @@ struct Shard {
   int64_t count = 1;
 };
 
+// How threads share the work. The statistics are the same either way.
+enum class Parallelism {
+  kMeasured,  // the faster, found on the first batches
+  kSamples,   // a thread runs a sample on its own
+  kOps,       // all threads run the same batch
+};
+
 struct CalibrateOptions {
   int64_t batch_size = 1;
   int64_t num_samples = 0;  // the first so many; 0: all the data
@@ -42,7 +49,15 @@ struct CalibrateOptions {
   // What the statistics call the data: samples of two data sets of one name with the same index
   // count as the same sample.
   std::string data_name = {};
-  int num_threads = 0;  // 0: all cores
+  StatisticsOrigin origin = {};  // of the statistics
+  int num_threads = 0;           // 0: all cores
+  Parallelism parallelism = Parallelism::kMeasured;
+  // What an interrupted run of the same samples saw: only the rest is run. It must outlive the
+  // call.
+  const Statistics* resume = nullptr;
+  // Called with what was seen so far each time that so many more samples were; 0: never.
+  int64_t checkpoint_every = 0;
+  std::function<void(const Statistics&)> checkpoint = {};
   // Called after each batch with batches done and batches in all.
   std::function<void(int64_t, int64_t)> progress = {};
 };

@@ -38,13 +38,20 @@ class Session {
                    SessionOptions options = {});
   ~Session();
   Session(Session&&) noexcept;
+  // A session of the same graph and fetches for another thread. Both share the weights and what is
+  // made of them.
+  Session Fork(Probe* probe, SessionOptions options) const;
 
+  // Whether row i of every value comes from row i of the feeds only, so that samples may be run one
+  // by one. False where that is not known.
+  bool KeepsRowsApart(const std::map<std::string, Tensor>& feeds) const;
   // `feeds` by placeholder node name ("input" or "input:0"); kInvalidArgument names a missing,
   // superfluous or badly shaped one. Returns the fetches, in memory of their own.
   std::vector<Tensor> Run(const std::map<std::string, Tensor>& feeds);
 
  private:
   struct Impl;
+  explicit Session(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,5 +1,6 @@
 #include "adze/cancel.h"
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 
@@ -8,14 +9,15 @@
 namespace adze {
 namespace {
 
-volatile std::sig_atomic_t cancel_requested = 0;
+std::atomic<bool> cancel_requested = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler uses it");
 
 extern "C" void OnInterrupt(int signal) {
   if (cancel_requested) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }
-  cancel_requested = 1;
+  cancel_requested = true;
 }
 
 }  // namespace
@@ -25,9 +27,9 @@ void InstallCancelHandler() {
   std::signal(SIGTERM, OnInterrupt);
 }
 
-bool CancelRequested() { return cancel_requested != 0; }
-void RequestCancel() { cancel_requested = 1; }
-void ClearCancel() { cancel_requested = 0; }
+bool CancelRequested() { return cancel_requested; }
+void RequestCancel() { cancel_requested = true; }
+void ClearCancel() { cancel_requested = false; }
 
 void ThrowIfCancelled() {
   Require(!CancelRequested(), ErrorCode::kCancelled, "stopped on request; nothing was written");

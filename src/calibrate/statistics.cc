@@ -12,8 +12,11 @@ bool Precedes(const SampleRange& a, const SampleRange& b) {
   return std::tie(a.data, a.begin) < std::tie(b.data, b.begin);
 }
 
+// "samples 3 to 9 of 'calibration'".
 std::string ToString(const SampleRange& range) {
-  return "samples " + std::to_string(range.begin) + " to " + std::to_string(range.end - 1) +
+  const bool one = range.end - range.begin == 1;
+  return (one ? "sample " : "samples ") + std::to_string(range.begin) +
+         (one ? "" : " to " + std::to_string(range.end - 1)) +
          (range.data.empty() ? "" : " of '" + range.data + "'");
 }
 
@@ -25,9 +28,9 @@ std::vector<SampleRange> Join(std::vector<SampleRange> ranges) {
     if (range.begin == range.end) continue;
     if (!joined.empty() && joined.back().data == range.data) {
       SampleRange& last = joined.back();
-      Require(last.end <= range.begin, ErrorCode::kInvalidArgument,
+      Require(last.end <= range.begin, ErrorCode::kInvalidArgument, "would count ",
               ToString({range.data, range.begin, std::min(last.end, range.end)}),
-              " are in both; merge each part once");
+              " twice; merge each part once");
       if (last.end == range.begin) {
         last.end = range.end;
         continue;
@@ -65,14 +68,15 @@ void Statistics::CheckOrigin(const StatisticsOrigin& wanted) const {
 }
 
 void Statistics::CheckComplete() const {
-  Require(rest.begin == rest.end, ErrorCode::kInvalidArgument, "is not complete, ", ToString(rest),
-          " were not seen; finish it with the same `adze calibrate` and --resume");
+  Require(rest.begin == rest.end, ErrorCode::kInvalidArgument, "is not complete, it lacks ",
+          ToString(rest), "; finish it with the same `adze calibrate` and --resume");
 }
 
 void Statistics::Merge(const Statistics& other) {
   other.CheckOrigin(origin);
   const auto same = [](const TapStatistics& a, const TapStatistics& b) {
-    return a.tensor == b.tensor && a.channels.max_abs.size() == b.channels.max_abs.size();
+    const size_t ours = a.channels.max_abs.size(), theirs = b.channels.max_abs.size();
+    return a.tensor == b.tensor && (ours == theirs || ours == 0 || theirs == 0);
   };
   Require(std::equal(taps.begin(), taps.end(), other.taps.begin(), other.taps.end(), same),
           ErrorCode::kInvalidArgument,

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,13 +28,14 @@ struct FoldedPad {
 };
 
 // What kernels made of constants (weights in another layout), shared by the compiled shapes of one
-// session.
+// session and of its forks on other threads.
 class PreparedConstants {
  public:
   // `make()` the first time that this constant is asked for under `key`.
   template <typename T>
   std::shared_ptr<T> Get(const Tensor& constant, const std::string& key,
                          const std::function<std::shared_ptr<T>()>& make) {
+    const std::lock_guard lock(mutex_);
     Entry& entry = entries_[{constant.raw(), key}];
     if (!entry.prepared) entry = {constant, make()};
     return std::static_pointer_cast<T>(entry.prepared);
@@ -44,6 +46,7 @@ class PreparedConstants {
     Tensor constant;  // so that its address stays its own
     std::shared_ptr<void> prepared;
   };
+  std::mutex mutex_;
   std::map<std::pair<const void*, std::string>, Entry> entries_;
 };
 

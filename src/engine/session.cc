@@ -101,8 +101,18 @@ struct Session::Impl {
     RequireOps(nodes);
     for (Node* node : graph.Placeholders()) placeholders[node->name()] = node;
     kept.insert(fetches.begin(), fetches.end());
-    constants = std::make_unique<ConstantValues>(nodes, kept);
+    constants = std::make_shared<ConstantValues>(nodes, kept);
+    prepared = std::make_shared<PreparedConstants>();
   }
+  Impl(const Impl& other, Probe* probe_or_null, SessionOptions given)
+      : fetches(other.fetches),
+        probe(probe_or_null),
+        options(given),
+        nodes(other.nodes),
+        placeholders(other.placeholders),
+        kept(other.kept),
+        constants(other.constants),
+        prepared(other.prepared) {}
 
   // Feeds under the names of their nodes; each is checked.
   std::map<std::string, Tensor> CheckFeeds(const std::map<std::string, Tensor>& given) const {
@@ -164,7 +174,7 @@ struct Session::Impl {
   // A program is run by one thread at a time, so each worker has its own.
   const Program& ProgramFor(const std::map<std::string, Tensor>& feeds, int worker) {
     std::unique_ptr<Program>& program = programs[KeyOf(feeds) + std::to_string(worker)];
-    if (!program) program = Compile(FlowFor(feeds), fetches, prepared);
+    if (!program) program = Compile(FlowFor(feeds), fetches, *prepared);
     return *program;
   }
 
@@ -183,13 +193,31 @@ struct Session::Impl {
     return found->second;
   }
 
-  int64_t ChoosePiece(const std::map<std::string, Tensor>& feeds) {
+  // Rows of every feed; 0 if they differ.
+  static int64_t CountRows(const std::map<std::string, Tensor>& feeds) {
+    if (feeds.empty()) return 0;
     const Shape& first = feeds.begin()->second.shape();
     const int64_t rows = first.rank() > 0 ? first[0] : 0;
     for (const auto& [name, tensor] : feeds) {
       if (tensor.shape().rank() == 0 || tensor.shape()[0] != rows) return 0;
     }
-    if (rows < 2 || !RowsAreIndependent(FlowFor(feeds), fetches)) return 0;
+    return rows;
+  }
+
+  // In the batch and in a row on its own, whose shapes may not even fit: a graph can hold the size
+  // of its batch.
+  bool KeepsRowsApart(const std::map<std::string, Tensor>& feeds) const {
+    if (CountRows(feeds) == 0 || !RowsAreIndependent(FlowFor(feeds), fetches)) return false;
+    try {
+      return RowsAreIndependent(FlowFor(RowsOf(feeds, 0, 1)), fetches);
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
+  int64_t ChoosePiece(const std::map<std::string, Tensor>& feeds) {
+    const int64_t rows = CountRows(feeds);
+    if (rows < 2 || !KeepsRowsApart(feeds)) return 0;
     constexpr int64_t kCacheBytes = 1 << 20;  // of a core
     const auto row_bytes = static_cast<int64_t>(ProgramFor(RowsOf(feeds, 0, 1), 0).arena_bytes);
     const int64_t workers = NumThreads();
@@ -261,8 +289,8 @@ struct Session::Impl {
   std::vector<Node*> nodes;
   std::map<std::string, const Node*> placeholders;
   ValueSet kept;
-  std::unique_ptr<ConstantValues> constants;
-  PreparedConstants prepared;
+  std::shared_ptr<const ConstantValues> constants;
+  std::shared_ptr<PreparedConstants> prepared;
   std::map<std::string, std::unique_ptr<Program>> programs;
   std::map<std::string, int64_t> pieces;  // PieceOf, by shapes
   std::deque<Arena> arenas{1};
@@ -273,6 +301,15 @@ Session::Session(const Graph& graph, std::vector<Value> fetches, Probe* probe,
     : impl_(std::make_unique<Impl>(graph, std::move(fetches), probe, options)) {}
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
+Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Session Session::Fork(Probe* probe, SessionOptions options) const {
+  return Session(std::make_unique<Impl>(*impl_, probe, options));
+}
+
+bool Session::KeepsRowsApart(const std::map<std::string, Tensor>& feeds) const {
+  return impl_->KeepsRowsApart(impl_->CheckFeeds(feeds));
+}
 
 std::vector<Tensor> Session::Run(const std::map<std::string, Tensor>& feeds) {
   SetNumThreads(impl_->options.num_threads);

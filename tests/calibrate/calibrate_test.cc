@@ -204,6 +204,64 @@ TEST(Calibrate, EachLayerHasItsWeightQuantizer) {
   EXPECT_EQ(ToFloats(weight("wc")), ToFloats(others));
 }
 
+TEST(Calibrate, DoesNotDependOnHowThreadsShareTheWork) {
+  const Graph graph = MakeGraph();
+  std::vector<PlannedLayer> plan = PlanLayers(graph, MakeConfig(graph));
+  plan[1].observe_channels = true;
+  const auto collect = [&](CalibrateOptions options) {
+    return SerializeStatistics(CollectStatistics(graph, plan, Rows(100), options));
+  };
+  const std::string one = collect({.num_threads = 1});
+  for (const Parallelism parallelism :
+       {Parallelism::kSamples, Parallelism::kOps, Parallelism::kMeasured}) {
+    for (const int64_t batch_size : {1, 3, 6}) {
+      EXPECT_EQ(collect({.batch_size = batch_size, .num_threads = 3, .parallelism = parallelism}),
+                one)
+          << batch_size;
+    }
+  }
+}
+
+TEST(Calibrate, GoesOnAfterACheckpoint) {
+  const Graph graph = MakeGraph();
+  const std::vector<PlannedLayer> plan = PlanLayers(graph, MakeConfig(graph));
+  const std::string whole = SerializeStatistics(CollectStatistics(graph, plan, Rows(50), {}));
+  std::vector<std::string> checkpoints;
+  CalibrateOptions options = {.batch_size = 2, .num_threads = 2, .checkpoint_every = 15};
+  options.checkpoint = [&](const Statistics& seen) {
+    checkpoints.push_back(SerializeStatistics(seen));
+  };
+  EXPECT_EQ(SerializeStatistics(CollectStatistics(graph, plan, Rows(50), options)), whole);
+  ASSERT_EQ(checkpoints.size(), 3u);
+  for (const std::string& bytes : checkpoints) {
+    const Statistics before = ParseStatistics(bytes);
+    EXPECT_EQ(before.rest.end, 50);
+    const CalibrateOptions rest = {.batch_size = 3, .resume = &before};
+    EXPECT_EQ(SerializeStatistics(CollectStatistics(graph, plan, Rows(50), rest)), whole);
+    EXPECT_THAT(Refusal(graph, Rows(51), rest), HasSubstr("is no checkpoint of samples 0 to 50"));
+  }
+}
+
+// Whichever thread comes first.
+TEST(Calibrate, NamesTheFirstBadSample) {
+  const Graph graph = MakeGraph();
+  class ManyBad : public Rows {
+   public:
+    ManyBad() : Rows(40, NAN) {}
+    std::map<std::string, Tensor> Read(int64_t begin, int64_t end) const override {
+      auto feeds = Rows::Read(begin, end);
+      for (int64_t row = std::max<int64_t>(begin, 6); row < end; ++row) {
+        feeds.at("x").mutable_data<float>()[(row - begin) * 4] = NAN;
+      }
+      return feeds;
+    }
+  };
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_THAT(Refusal(graph, ManyBad(), {.batch_size = 2, .num_threads = 4}),
+                HasSubstr("NaN for sample 5;"));
+  }
+}
+
 TEST(Calibrate, RunsTheBatchesAskedFor) {
   const Graph graph = MakeGraph();
   const std::vector<PlannedLayer> plan = PlanLayers(graph, MakeConfig(graph));

@@ -114,11 +114,11 @@ TEST(StatisticsFile, PartsThatDoNotBelongTogetherAreRefused) {
   other.origin.feeding = "mean 1";
   EXPECT_THAT(MergeRefusal(other), HasSubstr("b': was made with other preprocessing: 'mean 1'"));
   other = Make(0, {"set", 9, 20});
-  EXPECT_THAT(MergeRefusal(other), HasSubstr("b': samples 9 to 9 of 'set' are in both"));
+  EXPECT_THAT(MergeRefusal(other), HasSubstr("b': would count sample 9 of 'set' twice"));
   other = Make(0, {"set", 10, 20});
   other.rest = {"set", 20, 25};
   EXPECT_THAT(MergeRefusal(other),
-              HasSubstr("b': is not complete, samples 20 to 24 of 'set' were not seen"));
+              HasSubstr("b': is not complete, it lacks samples 20 to 24 of 'set'"));
 }
 
 Graph MakeGraph(float weight, const char* padding, const char* name) {

@@ -57,7 +57,7 @@ TEST(Statistics, MergeInAnyOrderIsTheSame) {
 
 TEST(Statistics, SamplesThatWereSeenTwiceAreRefused) {
   EXPECT_THAT(Refusal(Make(0, {"a", 0, 10}), Make(1, {"a", 4, 20})),
-              HasSubstr("samples 4 to 9 of 'a' are in both"));
+              HasSubstr("would count samples 4 to 9 of 'a' twice"));
   EXPECT_EQ(Refusal(Make(0, {"a", 0, 10}), Make(1, {"b", 4, 20})), "accepted");
 }
 

@@ -34,13 +34,29 @@ TEST(BatchPieces, EqualTheRowsOneByOne) {
     const std::vector<float> row = RunModel(net.graph, x.Rows(i, i + 1), 1);
     rows.insert(rows.end(), row.begin(), row.end());
   }
+  EXPECT_TRUE(Session(net.graph).KeepsRowsApart({{"x", x}}));
   for (int threads : {1, 2, 3}) {
     EXPECT_EQ(RunModel(net.graph, x, threads), rows) << threads << " threads";
   }
 }
 
+// The size of the batch is written into the graph: a row alone does not fit.
+TEST(BatchPieces, AFixedBatchIsNotTakenApart) {
+  GraphBuilder net;
+  const Value x = net.Input("x", {-1, 2, 32, 32});
+  const Value flat = net.Op("Reshape", {x, net.Const(Tensor::Vector<int32_t>({4, 2048}))},
+                            {{"Tshape", DType::kInt32}});
+  net.graph.SetOutputs(
+      std::vector<GraphOutput>{{"y", net.Op("MatMul", {flat, net.Weights({2048, 3})})}});
+  const Tensor in = RandomTensor({4, 2, 32, 32}, 1);
+  Session session(net.graph, {}, nullptr, {.num_threads = 2});
+  EXPECT_FALSE(session.KeepsRowsApart({{"x", in}}));
+  EXPECT_EQ(session.Run({{"x", in}})[0].shape(), (Shape{4, 3}));
+}
+
 TEST(BatchPieces, RowsThatMeetAreNotTakenApart) {
   const PiecesNet net({0});
+  EXPECT_FALSE(Session(net.graph).KeepsRowsApart({{"x", RandomTensor({4, kSide, kSide, 3}, 2)}}));
   const Tensor x = RandomTensor({4, kSide, kSide, 3}, 2);
   const std::vector<float> expected = ToFloats(EvaluateAll(net.graph, {{"x", x}}).at("Sub"));
   const std::vector<float> whole = RunModel(net.graph, x, 2);
