@@ -27,6 +27,10 @@ target_link_libraries(adze_leveldb INTERFACE ${LEVELDB_LIBRARY} ${SNAPPY_LIBRARY
 target_include_directories(adze_leveldb SYSTEM INTERFACE ${LEVELDB_INCLUDE_DIR}
                                                          ${SNAPPY_INCLUDE_DIR})
 
+# Optional: several processes that calibrate together under mpirun.
+set(MPI_CXX_SKIP_MPICXX ON)
+find_package(MPI COMPONENTS CXX)
+
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})

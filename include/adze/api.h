@@ -78,7 +78,9 @@ struct CollectOptions {
   int64_t batch_size = 1;
   int64_t batch_num = 0;  // of the whole, before it is cut into shards; 0: as for Quantize
   Shard shard = {};
-  int num_threads = 0;  // 0: all cores
+  int num_threads = 0;           // 0: all cores
+  int64_t checkpoint_every = 0;  // writes the file each time that so many samples were seen; 0: not
+  bool resume = false;           // goes on after the last checkpoint, if there is one
   std::function<void(int64_t, int64_t)> progress = {};
 };
 struct CollectResult {
@@ -86,6 +88,7 @@ struct CollectResult {
   double seconds = 0;
   std::vector<std::string> warnings = {};
 };
+// Under mpirun the processes share the samples and the first one writes; the others return {}.
 CollectResult Collect(const CollectOptions& options);
 // Statistics files of parts of the data as one file, in any order.
 CollectResult Merge(const std::vector<std::filesystem::path>& parts,
@@ -115,7 +118,8 @@ struct QuantizeResult {
   double calibration_seconds = 0;
 };
 // Writes PREFIX_quantized.pb, PREFIX_fake_quant.pb, PREFIX_quant.json, PREFIX_record.txt and
-// PREFIX_config.json: all of them, or on any error none.
+// PREFIX_config.json: all of them, or on any error none. Under mpirun the processes share the
+// samples and the first one writes; the others return {}.
 QuantizeResult Quantize(const QuantizeOptions& options);
 
 }  // namespace adze

@@ -52,6 +52,7 @@ struct CalibrateOptions {
   StatisticsOrigin origin = {};  // of the statistics
   int num_threads = 0;           // 0: all cores
   Parallelism parallelism = Parallelism::kMeasured;
+  double measure_from_seconds = 10;  // kMeasured: with less work left a thread runs a sample
   // What an interrupted run of the same samples saw: only the rest is run. It must outlive the
   // call.
   const Statistics* resume = nullptr;
@@ -67,6 +68,8 @@ struct CalibrateOptions {
 // and for a shard without samples; kCancelled after Ctrl-C.
 Statistics CollectStatistics(const Graph& prepared, const std::vector<PlannedLayer>& plan,
                              const Dataset& data, const CalibrateOptions& options);
+// kInvalidArgument unless `before` is a checkpoint of a run over the samples that the options name.
+void CheckResumable(const Statistics& before, const Dataset& data, const CalibrateOptions& options);
 // Scale and zero point of each planned layer. Layers that read the same tensor with the same
 // settings share one search. kInvalidArgument if the statistics lack a tensor.
 Record FindFactors(const std::vector<PlannedLayer>& plan, const Statistics& statistics);

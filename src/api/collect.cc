@@ -1,18 +1,60 @@
 #include <chrono>
 
 #include "adze/file.h"
-#include "api/prepared_model.h"
+#include "adze/process_group.h"
+#include "api/collect_in_group.h"
 
 namespace adze {
+namespace {
+
+// What is thrown while checkpoints are written says how to go on.
+[[noreturn]] void RethrowWithRemedy(const Error& error, const CollectOptions& options) {
+  const bool cancelled = error.code() == ErrorCode::kCancelled;
+  throw Error(error.code(), (cancelled ? "stopped on request" : std::string(error.what())) +
+                                "; what was seen up to the last checkpoint is in '" +
+                                options.statistics.string() + "', go on from it with --resume");
+}
+
+std::optional<Statistics> CollectWithCheckpoints(const PreparedModel& model, const Dataset& data,
+                                                 const CollectOptions& options,
+                                                 CalibrateOptions calibrate) {
+  Statistics before;
+  if (options.resume && std::filesystem::exists(options.statistics)) {
+    before = ReadStatistics(options.statistics);
+    ErrorScope scope("file", options.statistics.string());
+    before.CheckOrigin(OriginOf(model, options.data));
+    CheckResumable(before, data, calibrate);
+    calibrate.resume = &before;
+  }
+  bool saved = calibrate.resume != nullptr;
+  calibrate.checkpoint_every = options.checkpoint_every;
+  calibrate.checkpoint = [&](const Statistics& seen) {
+    WriteStatistics(seen, options.statistics);
+    saved = true;
+  };
+  try {
+    return CollectInGroup(model, options.data, data, calibrate);
+  } catch (const Error& error) {
+    if (!saved) throw;
+    RethrowWithRemedy(error, options);
+  }
+}
+
+}  // namespace
 
 CollectResult Collect(const CollectOptions& options) {
-  CheckWritable(options.statistics);
+  constexpr ErrorCode kBad = ErrorCode::kInvalidArgument;
+  const ProcessGroup& group = ProcessGroup::World();
+  Require(options.checkpoint_every >= 0, kBad, "--checkpoint-every must be at least 1");
+  Require(group.size() == 1 || (options.checkpoint_every == 0 && !options.resume), kBad,
+          "--checkpoint-every and --resume are for one process; under mpirun use --shard");
+  if (group.is_first()) CheckWritable(options.statistics);
   const PreparedModel model(options.model, options.plan);
   RefuseBalance(model.plan);
   const std::unique_ptr<Dataset> data = OpenData(options.data, model.inputs);
   const auto start = std::chrono::steady_clock::now();
-  Statistics statistics = CollectStatistics(
-      model.graph, model.plan.layers, *data,
+  const std::optional<Statistics> statistics = CollectWithCheckpoints(
+      model, *data, options,
       {.batch_size = options.batch_size,
        .num_samples = CountSamples(model.plan, !options.plan.config.empty(), options.batch_size,
                                    options.batch_num, data->size()),
@@ -20,11 +62,11 @@ CollectResult Collect(const CollectOptions& options) {
        .data_name = NameOf(options.data),
        .num_threads = options.num_threads,
        .progress = options.progress});
-  statistics.origin = OriginOf(model, options.data);
+  if (!statistics) return {};
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  WriteStatistics(statistics, options.statistics);
-  return {.samples = statistics.num_samples(),
-          .tensors = static_cast<int64_t>(statistics.taps.size()),
+  WriteStatistics(*statistics, options.statistics);
+  return {.samples = statistics->num_samples(),
+          .tensors = static_cast<int64_t>(statistics->taps.size()),
           .seconds = seconds.count(),
           .warnings = model.warnings};
 }

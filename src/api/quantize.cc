@@ -8,8 +8,9 @@
 #include "adze/file.h"
 #include "adze/graph_def.h"
 #include "adze/parallel.h"
+#include "adze/process_group.h"
 #include "adze/report.h"
-#include "api/prepared_model.h"
+#include "api/collect_in_group.h"
 
 namespace adze {
 namespace {
@@ -60,7 +61,11 @@ std::vector<LayerSummary> Summarize(const Record& record,
 
 QuantizeResult Quantize(const QuantizeOptions& options) {
   const OutputPaths outputs(options.output_prefix);
-  for (const fs::path& path : outputs.paths) CheckWritable(path);
+  const ProcessGroup& group = ProcessGroup::World();
+  group.CheckUsable();
+  for (const fs::path& path : outputs.paths) {
+    if (group.is_first()) CheckWritable(path);
+  }
   SetNumThreads(options.num_threads);
 
   PreparedModel model(options.model, options.plan);
@@ -80,14 +85,21 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
                                      .num_samples = result.samples,
                                      .num_threads = options.num_threads,
                                      .progress = options.progress};
-    if (AsksForBalance(plan.layers)) {
+    if (AsksForBalance(plan.layers)) {  // by each process of a group on its own
       for (std::string& warning : BalanceLayers(graph, &plan.layers, *data, calibrate)) {
         spdlog::warn("{}", warning);
         result.warnings.push_back(std::move(warning));
       }
     }
-    record = Calibrate(graph, plan.layers, *data, calibrate);
+    if (group.size() > 1) {
+      const auto statistics = CollectInGroup(model, options.data, *data, calibrate);
+      if (!statistics) return {};
+      record = FindFactors(plan.layers, *statistics);
+    } else {
+      record = Calibrate(graph, plan.layers, *data, calibrate);
+    }
   } else {
+    if (!group.is_first()) return {};
     RefuseBalance(plan);
     const Statistics statistics = StatisticsFor(model, options);
     result.samples = statistics.num_samples();

@@ -30,18 +30,6 @@ SampleRange RangeOf(const Dataset& data, const CalibrateOptions& options) {
   return range;
 }
 
-// Where to go on after an interrupted run of the same samples.
-int64_t ResumeAt(const Statistics& before, const SampleRange& range) {
-  const SampleRange& rest = before.rest;
-  const SampleRange seen{range.data, range.begin, rest.begin};
-  const bool same = rest.data == range.data && rest.begin < rest.end && rest.end == range.end &&
-                    before.samples == std::vector<SampleRange>{seen};
-  Require(same, ErrorCode::kInvalidArgument, "is no checkpoint of samples ", range.begin, " to ",
-          range.end - 1,
-          ", which this run is to see; give the options of the run that wrote it, or begin anew");
-  return rest.begin;
-}
-
 // Runs samples in one of two ways: a thread for each sample, which is what statistics are defined
 // by, or all threads on a batch, if that gives the same bits and is faster.
 class Collector {
@@ -81,34 +69,42 @@ class Collector {
                                                 .by_sample = !share_ops && rows_apart_});
   }
 
-  // Measuring costs a batch that is run twice.
   bool CanMeasure() const {
-    constexpr int64_t kFewBatches = 16;
     return options_.parallelism == Parallelism::kMeasured && threads_ > 1 &&
-           data_.size() >= kFewBatches * options_.batch_size && data_.size() >= 8 * threads_;
+           data_.size() >= 4 * (options_.batch_size + Timed());
+  }
+  // Samples that each way is timed on, in whole batches.
+  int64_t Timed() const {
+    const int64_t batch = options_.batch_size;
+    return (2 * threads_ + batch - 1) / batch * batch;
   }
 
-  // The samples that are timed are among those that count.
+  // The samples that are timed are among those that count; only the first batch is run twice. It
+  // is for long runs: where cores are shared with others, waiting threads make the second way very
+  // slow.
   void Measure() {
     const int64_t batch = options_.batch_size;
-    const int64_t timed = (2 * threads_ + batch - 1) / batch * batch;
     const Unit again = source_.First();
     Run(batch);
     const Statistics first = team_->Take();
-    Run(batch + timed);
-    std::unique_ptr<Team> other = MakeTeam(true);
-    other->Run(again);
-    const bool same = SerializeStatistics(first) == SerializeStatistics(other->Take());
-    seen_.Merge(team_->Take());
     seen_.Merge(first);
-    if (!same) return;
-    team_.swap(other);
-    Run(batch + 2 * timed);
-    // Times differ from run to run; the second way must be worth the change.
-    if (team_->SecondsPerSample() > 0.95 * other->SecondsPerSample()) {
+    Run(batch + Timed());
+    seen_.Merge(team_->Take());
+    const double seconds = team_->SecondsPerSample();
+    const auto left = static_cast<double>(data_.size() - source_.position());
+    if (seconds * left < options_.measure_from_seconds) return;
+    team_.reset();  // its memory is needed now
+    team_ = MakeTeam(true);
+    team_->Run(again);
+    bool better = SerializeStatistics(first) == SerializeStatistics(team_->Take());
+    if (better) {
+      Run(batch + 2 * Timed());
       seen_.Merge(team_->Take());
-      team_.swap(other);
+      better = team_->SecondsPerSample() < 0.95 * seconds;  // times differ from run to run
     }
+    if (better) return;
+    team_.reset();
+    team_ = MakeTeam(false);
   }
 
   void Run(int64_t end) {
@@ -138,11 +134,24 @@ class Collector {
 
 }  // namespace
 
+void CheckResumable(const Statistics& before, const Dataset& data,
+                    const CalibrateOptions& options) {
+  const SampleRange range = RangeOf(data, options);
+  const SampleRange& rest = before.rest;
+  const SampleRange seen{range.data, range.begin, rest.begin};
+  const bool same = rest.data == range.data && rest.begin < rest.end && rest.end == range.end &&
+                    before.samples == std::vector<SampleRange>{seen};
+  Require(same, ErrorCode::kInvalidArgument, "is no checkpoint of samples ", range.begin, " to ",
+          range.end - 1,
+          ", which this run is to see; give the options of the run that wrote it, or begin anew");
+}
+
 Statistics CollectStatistics(const Graph& prepared, const std::vector<PlannedLayer>& plan,
                              const Dataset& data, const CalibrateOptions& options) {
-  SampleRange range = RangeOf(data, options);
+  const SampleRange range = RangeOf(data, options);
   SetNumThreads(options.num_threads);
-  const int64_t begin = options.resume ? ResumeAt(*options.resume, range) : range.begin;
+  if (options.resume) CheckResumable(*options.resume, data, options);
+  const int64_t begin = options.resume ? options.resume->rest.begin : range.begin;
   const DatasetSlice slice(data, begin, range.end);
   const int64_t step = options.checkpoint_every > 0 ? options.checkpoint_every : slice.size();
   Collector collector(prepared, plan, slice, options);

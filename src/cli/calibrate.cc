@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "adze/api.h"
+#include "adze/process_group.h"
 #include "adze/progress.h"
 #include "cli/command.h"
 #include "cli/support/options.h"
@@ -19,7 +20,8 @@ struct Flags {
   PlanFlags plan;
   BatchFlags batch;
   std::string shard = "0/1", statistics;
-  bool json = false;
+  int64_t checkpoint_every = 0;
+  bool resume = false, json = false;
 };
 
 Shard ParseShard(const std::string& text) {
@@ -37,6 +39,9 @@ Shard ParseShard(const std::string& text) {
 }
 
 void Run(const Flags& flags, bool quiet) {
+  // Under mpirun the first process speaks for all.
+  const bool is_first = ProcessGroup::World().is_first();
+  quiet |= !is_first;
   RequireData(flags.data, quiet || flags.json);
   Progress progress("calibrate", quiet || flags.json);
   const CollectResult result =
@@ -48,7 +53,10 @@ void Run(const Flags& flags, bool quiet) {
                .batch_num = flags.batch.num,
                .shard = ParseShard(flags.shard),
                .num_threads = flags.batch.threads,
+               .checkpoint_every = flags.checkpoint_every,
+               .resume = flags.resume,
                .progress = [&](int64_t done, int64_t all) { progress.Update(done, all); }});
+  if (!is_first) return;
   if (flags.json) {
     const nlohmann::ordered_json json = {{"samples", result.samples},
                                          {"tensors", result.tensors},
@@ -72,6 +80,8 @@ void register_calibrate(CommandRegistry& commands) {
            "  adze calibrate model.pb --images calibration/ --statistics s.bin\n"
            "  adze calibrate model.pb --images calibration/ --shard 0/2 --statistics s_0.bin\n"
            "  adze calibrate model.pb --images calibration/ --shard 1/2 --statistics s_1.bin\n"
+           "  adze calibrate model.pb --images big/ --batch-num 50000 --statistics s.bin \\\n"
+           "      --checkpoint-every 1000 --resume\n"
            "  adze merge s_0.bin s_1.bin --output s.bin\n"
            "  adze quantize model.pb --statistics s.bin --output out/model",
        .declare = [](CLI::App& app) {
@@ -87,6 +97,12 @@ void register_calibrate(CommandRegistry& commands) {
          app.add_option("--statistics", flags->statistics, "File to write")
              ->required()
              ->type_name("FILE");
+         app.add_option("--checkpoint-every", flags->checkpoint_every,
+                        "Write the file each time that N more samples were seen")
+             ->check(CLI::PositiveNumber)
+             ->type_name("N");
+         app.add_flag("--resume", flags->resume,
+                      "Go on after the last checkpoint in the file, if there is one");
          app.add_flag("--json", flags->json, "Print JSON");
          app.callback([flags, &app] { Run(*flags, IsQuiet(app)); });
        }});

@@ -10,6 +10,7 @@
 
 #include "adze/cancel.h"
 #include "adze/near_names.h"
+#include "adze/process_group.h"
 #include "adze/registry.h"
 #include "cli/command.h"
 
@@ -26,7 +27,12 @@ constexpr const char* kFooter =
     "Exit codes: 0 done, 1 something is wrong with the model, the data or the machine,\n"
     "2 wrong usage, 130 stopped by Ctrl-C.";
 
+// Of several processes that failed the first one says why.
 int Complain(const std::string& message, ExitCode code) {
+  ProcessGroup& group = ProcessGroup::World();
+  using Outcome = ProcessGroup::Outcome;
+  const int first = group.Settle(group.stopped_by_other() ? Outcome::kStopped : Outcome::kFailed);
+  if (first < group.size() && first != group.rank()) return code;
   std::cerr << "adze: " << message << '\n';
   return code;
 }
@@ -99,7 +105,8 @@ int RunCommandLine(int argc, char** argv) {
       return Complain(typo, kUsage);
     }
     app.parse(argc, argv);
-    return kOk;
+    ProcessGroup& group = ProcessGroup::World();
+    return group.Settle(ProcessGroup::Outcome::kFine) < group.size() ? kFailed : kOk;
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "adze/api.h"
+#include "adze/process_group.h"
 #include "adze/progress.h"
 #include "cli/command.h"
 #include "cli/support/options.h"
@@ -71,6 +72,9 @@ nlohmann::ordered_json ToJson(const QuantizeResult& result) {
 }
 
 void Run(const Flags& flags, bool quiet) {
+  // Under mpirun the first process speaks for all.
+  const bool is_first = ProcessGroup::World().is_first();
+  quiet |= !is_first;
   QuantizeOptions options{.model = ToModelSource(flags.model),
                           .data = ToDataSource(flags.data),
                           .statistics = flags.statistics,
@@ -83,6 +87,7 @@ void Run(const Flags& flags, bool quiet) {
   Progress progress("calibrate", quiet || flags.json);
   options.progress = [&](int64_t done, int64_t total) { progress.Update(done, total); };
   const QuantizeResult result = Quantize(options);
+  if (!is_first) return;
   if (flags.json) {
     fmt::print("{}\n", ToJson(result).dump(2));
     return;
@@ -104,7 +109,8 @@ void register_quantize(CommandRegistry& commands) {
            "  adze quantize model.pb --data input=x.npy --batch-size 8 --output out/model\n"
            "  adze quantize model.pb --images calibration/ --config quant.cfg \\\n"
            "      --skip-layer conv1/Conv2D --output out/model --json\n"
-           "  adze quantize model.pb --statistics merged.bin --output out/model",
+           "  adze quantize model.pb --statistics merged.bin --output out/model\n"
+           "  mpirun -n 4 adze quantize model.pb --images calibration/ --output out/model",
        .declare = [](CLI::App& app) {
          auto flags = std::make_shared<Flags>();
          AddModelFlags(app, flags->model);

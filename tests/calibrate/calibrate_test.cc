@@ -215,7 +215,10 @@ TEST(Calibrate, DoesNotDependOnHowThreadsShareTheWork) {
   for (const Parallelism parallelism :
        {Parallelism::kSamples, Parallelism::kOps, Parallelism::kMeasured}) {
     for (const int64_t batch_size : {1, 3, 6}) {
-      EXPECT_EQ(collect({.batch_size = batch_size, .num_threads = 3, .parallelism = parallelism}),
+      EXPECT_EQ(collect({.batch_size = batch_size,
+                         .num_threads = 3,
+                         .parallelism = parallelism,
+                         .measure_from_seconds = 0}),
                 one)
           << batch_size;
     }

@@ -18,10 +18,12 @@ struct ProgramResult {
   std::string out, err;
 };
 
-// Runs `adze ARGUMENTS` in a shell, with the working folder `folder`.
-inline ProgramResult RunAdze(const std::string& arguments, const std::filesystem::path& folder) {
-  const std::string command = "cd '" + folder.string() + "' && '" ADZE_BINARY_DIR "/adze' " +
-                              arguments + " >.stdout 2>.stderr </dev/null";
+// Runs `adze ARGUMENTS` in a shell, with the working folder `folder`; `launcher` starts it.
+inline ProgramResult RunAdze(const std::string& arguments, const std::filesystem::path& folder,
+                             const std::string& launcher = "") {
+  const std::string command = "cd '" + folder.string() + "' && " + launcher +
+                              " '" ADZE_BINARY_DIR "/adze' " + arguments +
+                              " >.stdout 2>.stderr </dev/null";
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
           ReadFile(folder / ".stdout"), ReadFile(folder / ".stderr")};

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "adze/dataset.h"
@@ -51,7 +52,8 @@ TEST_F(StatisticsFiles, WhatDoesNotFitIsRefused) {
   ExpectError("calibrate model.pbtxt --data x.npy --shard 3/3 --statistics s.bin",
               "--shard '3/3' is not of the form I/N");
   Run("calibrate model.pbtxt --data x.npy --statistics s.bin");
-  ExpectError("merge s.bin s.bin -o m.bin", "file 's.bin': samples 0 to 6 of 'x.npy' are in both");
+  ExpectError("merge s.bin s.bin -o m.bin",
+              "file 's.bin': would count samples 0 to 6 of 'x.npy' twice");
   ExpectError("merge s.bin x.npy -o m.bin", "file 'x.npy': is not a statistics file");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "m.bin"));
   ExpectError("quantize model.pbtxt --data x.npy --bgr --statistics s.bin --output out",
@@ -63,6 +65,26 @@ TEST_F(StatisticsFiles, WhatDoesNotFitIsRefused) {
   ExpectError("quantize model.pbtxt --statistics s.bin --output out",
               "file 's.bin': was made from another graph");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out_record.txt"));
+}
+
+TEST_F(StatisticsFiles, ARunThatStopsGoesOnFromItsCheckpoint) {
+  Run("calibrate model.pbtxt --data x.npy --statistics whole.bin");
+  Tensor samples = ReadNpy(folder_ / "x.npy");
+  const std::filesystem::path data = folder_ / "x.npy";
+  Tensor bad = samples.Clone();
+  bad.mutable_data<float>()[bad.num_elements() - 1] = std::nanf("");
+  WriteNpy(bad, data);
+  const std::string command =
+      "calibrate model.pbtxt --data x.npy --statistics s.bin --checkpoint-every 2 --resume";
+  ExpectError(command, "its input holds NaN for sample 6;");
+  ExpectError(command, "is in 's.bin', go on from it with --resume");
+  ExpectError("quantize model.pbtxt --statistics s.bin --output out",
+              "file 's.bin': is not complete, it lacks sample 6 of 'x.npy'");
+  ExpectError("calibrate model.pbtxt --data x.npy --statistics s.bin --limit 5 --resume",
+              "file 's.bin': is no checkpoint of samples 0 to 4");
+  WriteNpy(samples, data);
+  EXPECT_THAT(Run(command), HasSubstr("over 7 samples"));
+  EXPECT_EQ(ReadFile(folder_ / "s.bin"), ReadFile(folder_ / "whole.bin"));
 }
 
 }  // namespace
