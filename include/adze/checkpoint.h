@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "adze/graph.h"
 #include "adze/tensor.h"
 
 namespace adze {
@@ -33,6 +34,18 @@ class Checkpoint {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// Writes PREFIX.index and PREFIX.data-00000-of-00001, both or on an error none. kUnsupported for
+// tensors of resources and variants.
+void WriteCheckpoint(const std::filesystem::path& prefix,
+                     const std::map<std::string, Tensor>& tensors);
+
+// The same with PREFIX.meta and the folder's file "checkpoint": the graph as tf.train.Saver leaves
+// it, for tf.train.import_meta_graph(PREFIX.meta) and restore(PREFIX) in a training script. Float
+// constants of one or more dimensions become variables of their names; those that batch norm
+// gathers itself (mean and variance) are not trainable. The outputs of the graph are kept as the
+// signature "serving_default".
+void WriteTrainingCheckpoint(const std::filesystem::path& prefix, const Graph& graph);
 
 // The prefix of the newest checkpoint of a folder, as its file "checkpoint" says; empty if the
 // folder has none.

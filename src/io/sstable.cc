@@ -4,6 +4,7 @@
 #include <leveldb/iterator.h>
 #include <leveldb/options.h>
 #include <leveldb/table.h>
+#include <leveldb/table_builder.h>
 #include <snappy.h>
 
 #include <cstring>
@@ -109,6 +110,19 @@ class SizeCheck {
   std::string_view file_;
 };
 
+class MemorySink : public leveldb::WritableFile {
+ public:
+  leveldb::Status Append(const leveldb::Slice& data) override {
+    bytes.append(data.data(), data.size());
+    return leveldb::Status::OK();
+  }
+  leveldb::Status Close() override { return leveldb::Status::OK(); }
+  leveldb::Status Flush() override { return leveldb::Status::OK(); }
+  leveldb::Status Sync() override { return leveldb::Status::OK(); }
+
+  std::string bytes;
+};
+
 void RequireOk(const leveldb::Status& status) {
   Require(status.ok(), ErrorCode::kBadFile, "is not a whole table: ", status.ToString());
 }
@@ -139,6 +153,17 @@ std::vector<std::pair<std::string, std::string>> ReadSsTable(std::string_view by
   }
   RequireOk(at->status());
   return entries;
+}
+
+std::string WriteSsTable(const std::vector<std::pair<std::string, std::string>>& entries) {
+  leveldb::Options options;
+  options.compression = leveldb::kNoCompression;  // as TensorFlow writes it
+  MemorySink sink;
+  leveldb::TableBuilder builder(options, &sink);
+  for (const auto& [key, value] : entries) builder.Add(key, value);
+  const leveldb::Status status = builder.Finish();
+  Check(status.ok(), "a table in memory cannot be written");
+  return std::move(sink.bytes);
 }
 
 }  // namespace adze

@@ -16,4 +16,7 @@ struct SsTableOptions {
 std::vector<std::pair<std::string, std::string>> ReadSsTable(std::string_view bytes,
                                                              const SsTableOptions& options = {});
 
+// A table of the entries, whose keys must be in order.
+std::string WriteSsTable(const std::vector<std::pair<std::string, std::string>>& entries);
+
 }  // namespace adze

@@ -73,8 +73,15 @@ uint64_t TakeLength(std::string_view& bytes) {
   throw Error(ErrorCode::kBadFile, "a string's length does not fit 64 bits");
 }
 
+// A length as the checksum takes it: 4 bytes, 8 above 4 GiB.
+uint32_t ExtendByLength(uint32_t crc, uint64_t length) {
+  char raw[8];
+  for (int i = 0; i < 8; ++i) raw[i] = static_cast<char>(length >> (8 * i));
+  return Crc32c({raw, length > UINT32_MAX ? size_t{8} : size_t{4}}, crc);
+}
+
 // Strings are stored as all lengths (varints), a checksum of the lengths, all characters. The
-// entry's checksum takes each length as 4 bytes (8 above 4 GiB), then the rest as stored.
+// entry's checksum goes over the lengths as numbers, then over the rest as stored.
 Tensor DecodeStrings(const proto::BundleEntryProto& entry, Shape shape, std::string_view bytes) {
   const int64_t count = shape.num_elements();
   Require(count <= static_cast<int64_t>(bytes.size()), ErrorCode::kBadFile, "has ", bytes.size(),
@@ -83,9 +90,7 @@ Tensor DecodeStrings(const proto::BundleEntryProto& entry, Shape shape, std::str
   uint32_t crc = 0;
   for (uint64_t& length : lengths) {
     length = TakeLength(bytes);
-    char raw[8];
-    for (int i = 0; i < 8; ++i) raw[i] = static_cast<char>(length >> (8 * i));
-    crc = Crc32c({raw, length > UINT32_MAX ? size_t{8} : size_t{4}}, crc);
+    crc = ExtendByLength(crc, length);
   }
   Require(bytes.size() >= 4, ErrorCode::kBadFile, "its strings are cut off");
   crc = Crc32c(bytes, crc);
@@ -149,6 +154,30 @@ Tensor DecodeBundleTensor(const proto::BundleEntryProto& entry, std::string byte
   Tensor tensor(dtype, std::move(shape));
   std::memcpy(tensor.mutable_raw(), bytes.data(), bytes.size());
   return tensor;
+}
+
+std::string EncodeBundleTensor(const Tensor& tensor, uint32_t* crc) {
+  if (tensor.dtype() != DType::kString) {
+    Require(SizeOf(tensor.dtype()) > 0, ErrorCode::kUnsupported, "tensors of ",
+            Name(tensor.dtype()), " cannot be stored in a checkpoint");
+    std::string bytes(static_cast<const char*>(tensor.raw()), tensor.num_bytes());
+    *crc = MaskedCrc32c(bytes);
+    return bytes;
+  }
+  std::string bytes;
+  uint32_t running = 0;
+  for (const std::string& text : tensor.strings()) {
+    uint64_t length = text.size();
+    running = ExtendByLength(running, length);
+    for (; length >= 128; length >>= 7) bytes += static_cast<char>(length | 128);
+    bytes += static_cast<char>(length);
+  }
+  const size_t after_lengths = bytes.size();
+  const uint32_t lengths_crc = MaskedCrc32c({}, running);
+  for (int i = 0; i < 4; ++i) bytes += static_cast<char>(lengths_crc >> (8 * i));
+  for (const std::string& text : tensor.strings()) bytes += text;
+  *crc = MaskedCrc32c(std::string_view(bytes).substr(after_lengths), running);
+  return bytes;
 }
 
 std::vector<SliceExtent> ExtentsOf(const proto::TensorSliceProto& slice, const Shape& whole) {

@@ -22,6 +22,9 @@ BundleIndex ParseBundleIndex(std::string_view bytes, const SsTableOptions& optio
 // The tensor of an entry from its bytes in the data file, which are checked against the CRC.
 Tensor DecodeBundleTensor(const proto::BundleEntryProto& entry, std::string bytes);
 
+// The bytes of a tensor in a data file; *crc becomes their masked checksum.
+std::string EncodeBundleTensor(const Tensor& tensor, uint32_t* crc);
+
 // The key under which a part of a partitioned tensor is stored.
 std::string SliceKey(const std::string& name, const proto::TensorSliceProto& slice);
 

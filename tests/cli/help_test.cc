@@ -18,8 +18,8 @@ TEST_P(Help, IsAsWritten) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Verbs, Help,
-                         testing::Values("", "calibrate", "convert", "evaluate", "freeze", "info",
-                                         "merge", "plan", "quantize", "run"),
+                         testing::Values("", "calibrate", "checkpoint", "convert", "evaluate",
+                                         "freeze", "info", "merge", "plan", "quantize", "run"),
                          [](const auto& info) { return info.param.empty() ? "adze" : info.param; });
 
 TEST(Usage, MisspeltVerbAndFlagAreNamedWithTheirNeighbours) {

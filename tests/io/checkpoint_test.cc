@@ -116,6 +116,19 @@ TEST(CheckpointTest, DamagedIndexNeverGetsPastTheReader) {
   }
 }
 
+TEST(CheckpointTest, WritesTheBytesThatTensorFlowWrites) {
+  const Checkpoint theirs(kFolder / "types");
+  std::map<std::string, Tensor> tensors;
+  for (const auto& [key, spec] : theirs.tensors()) tensors[key] = theirs.Read(key);
+  const fs::path prefix = TestFolder() / "types";
+  WriteCheckpoint(prefix, tensors);
+  for (const char* suffix : {".data-00000-of-00001", ".index"}) {
+    EXPECT_EQ(ReadFile(prefix.string() + suffix),
+              ReadFile(kFolder / ("types" + std::string(suffix))))
+        << suffix;
+  }
+}
+
 TEST(RestoreSliceTest, CutsWhatRestoreV2Names) {
   std::vector<int32_t> values(24);
   for (int i = 0; i < 24; ++i) values[i] = i;

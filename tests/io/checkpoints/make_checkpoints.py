@@ -61,7 +61,7 @@ b.const('bfloat16', (NUMBERS.astype(np.float32).view(np.uint32) >> 16).astype(np
 b.const('string', [b'', b'two', b'a\0b'], 7)
 b.const('scalar', np.float32(2.5), 1)
 b.const('empty', np.zeros((0, 3), np.float32), 1)
-every = list(TYPES) + ['bool', 'bfloat16', 'string', 'scalar', 'empty']
+every = sorted(list(TYPES) + ['bool', 'bfloat16', 'string', 'scalar', 'empty'])  # the order of the data file
 b.save('types', 'types', every, [''] * len(every), every)
 
 whole = np.arange(800, dtype=np.float32).reshape(200, 4)
