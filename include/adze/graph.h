@@ -113,6 +113,8 @@ class Graph {
   Graph& operator=(Graph&&) = default;
   Graph Clone() const;
 
+  // Makes room for so many nodes in all, where the number is known.
+  void Reserve(size_t nodes);
   // Throws kBadFile if the name is taken or empty.
   Node& Add(std::string name, std::string op, std::vector<Value> inputs, AttrMap attrs = {});
   // A Const node; the name is made unique if it is taken.

@@ -78,10 +78,9 @@ std::vector<std::string> OutputNames(const MetaGraph& model, const ModelSource& 
 
 // A frozen graph has nothing to do here; most files are one.
 bool IsFrozen(const Graph& graph) {
-  static const OpRegistry& ops = Builtin<OpRegistry>();
   const std::vector<Node*> nodes = graph.nodes();
   return std::all_of(nodes.begin(), nodes.end(), [](const Node* node) {
-    return ops.Find(node->op()) && node->op() != "VariableV2" && node->op() != "Variable" &&
+    return node->def() && node->op() != "VariableV2" && node->op() != "Variable" &&
            node->op() != "VarHandleOp";
   });
 }

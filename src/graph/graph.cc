@@ -33,15 +33,15 @@ void Node::ThrowBadAttr(std::string_view name) const {
 
 Node& Graph::Add(std::string name, std::string op, std::vector<Value> inputs, AttrMap attrs) {
   Require(!name.empty(), ErrorCode::kBadFile, "a node of op '", op, "' has no name");
-  Require(!Find(name), ErrorCode::kBadFile, "two nodes are named '", name, "'");
   auto node = std::make_unique<Node>();
   node->name_ = std::move(name);
+  const bool is_new = by_name_.emplace(node->name_, node.get()).second;
+  Require(is_new, ErrorCode::kBadFile, "two nodes are named '", node->name_, "'");
   node->op_ = std::move(op);
   node->def_ = ops_->Find(node->op_);
   node->attrs_ = std::move(attrs);
   node->position_ = nodes_.size();
   Node& added = *nodes_.emplace_back(std::move(node));
-  by_name_.emplace(added.name_, &added);
   SetInputs(added, std::move(inputs));
   return added;
 }
@@ -49,6 +49,11 @@ Node& Graph::Add(std::string name, std::string op, std::vector<Value> inputs, At
 Node& Graph::AddConst(const std::string& name, Tensor value) {
   const DType dtype = value.dtype();
   return Add(UniqueName(name), "Const", {}, {{"dtype", dtype}, {"value", std::move(value)}});
+}
+
+void Graph::Reserve(size_t nodes) {
+  nodes_.reserve(nodes);
+  by_name_.reserve(nodes);
 }
 
 std::string Graph::UniqueName(const std::string& name) const {
@@ -140,10 +145,10 @@ void Graph::Erase(Node& node) {
 }
 
 int Graph::Prune() {
-  std::unordered_map<const Node*, bool> needed;
+  std::vector<char> needed(nodes_.size(), false);
   std::vector<Node*> stack;
   auto need = [&](Node* node) {
-    if (!std::exchange(needed[node], true)) stack.push_back(node);
+    if (!std::exchange(needed[node->position_], true)) stack.push_back(node);
   };
   for (const GraphOutput& output : outputs_) need(output.value.node);
   for (Node* node : Placeholders()) need(node);
@@ -156,7 +161,7 @@ int Graph::Prune() {
   // Edges first, so that the order in which nodes go does not matter.
   std::vector<Node*> unneeded;
   for (const auto& node : nodes_) {
-    if (node && !needed[node.get()]) unneeded.push_back(node.get());
+    if (node && !needed[node->position_]) unneeded.push_back(node.get());
   }
   for (Node* node : unneeded) {
     SetInputs(*node, {});

@@ -21,6 +21,8 @@ namespace {
 
 namespace pb = google::protobuf;
 
+constexpr uint32_t kNodeTag = 1 << 3 | 2;  // GraphDef.node
+
 // Keeps the first complaint of the text parser.
 class FirstError : public pb::io::ErrorCollector {
  public:
@@ -54,13 +56,25 @@ bool LooksLikeText(std::string_view bytes) {
   return false;
 }
 
+// How many nodes a GraphDef has, at most what its size allows; 0 if it is damaged.
+size_t CountNodes(std::string_view bytes) {
+  pb::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()),
+                              static_cast<int>(bytes.size()));
+  constexpr size_t kLeastBytes = 16;
+  size_t count = 0;
+  while (const uint32_t tag = in.ReadTag()) {
+    count += tag == kNodeTag;
+    if (!pb::internal::WireFormatLite::SkipField(&in, tag)) return 0;
+  }
+  return std::min(count, bytes.size() / kLeastBytes);
+}
+
 // Calls on_node for every node of `bytes`, then fills the rest of the graph into `rest`. Only one
 // node's message is alive at a time: of a large graph all of them would take gigabytes.
 template <typename F>
 bool ParseBinary(std::string_view bytes, F on_node, proto::GraphDef& rest) {
   pb::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()),
                               static_cast<int>(bytes.size()));
-  constexpr uint32_t kNodeTag = 1 << 3 | 2;
   std::string others;
   proto::NodeDef node;
   for (;;) {
@@ -200,6 +214,7 @@ proto::GraphDef ToMessage(const Graph& graph) {
 
 Graph ParseGraphDefNodes(std::string_view bytes, const OpRegistry& ops) {
   Graph graph(ops);
+  if (bytes.size() <= INT_MAX) graph.Reserve(CountNodes(bytes));
   ExpansionBudget budget(bytes.size());
   std::vector<std::pair<Node*, InputNames>> pending;  // a node may read what comes after it
   const auto add = [&](proto::NodeDef& node) {
