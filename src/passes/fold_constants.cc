@@ -6,9 +6,9 @@
 namespace adze {
 namespace {
 
-// A Fill or Tile may make much of little; results above this size and above the inputs' own stay
-// in the graph as a computation.
-constexpr size_t kFreeBytes = 1 << 20;
+// A Fill or Tile may make much of little; results above this size and above some times the inputs'
+// own stay in the graph as a computation. Weights in 8 bits become 4 times as large.
+constexpr size_t kFreeBytes = 1 << 20, kMostGrowth = 4;
 
 bool IsFoldable(const Graph& graph, const Node& node) {
   const OpDef* def = node.def();
@@ -32,7 +32,7 @@ bool IsSmall(const Node& node, std::span<const Tensor> inputs) {
     if (!spec.shape.IsFullyKnown()) return false;
     bytes_out += spec.shape.num_elements() * std::max<size_t>(SizeOf(spec.dtype), 1);
   }
-  return bytes_out <= std::max(kFreeBytes, 2 * bytes_in);
+  return bytes_out <= std::max(kFreeBytes, kMostGrowth * bytes_in);
 }
 
 // y = Op(Const, ...)  ->  y = Const {the result}

@@ -6,6 +6,7 @@ namespace adze {
 std::vector<std::string> FreezePipeline() {
   return {
       "prune_unreachable",   // training, saving and restoring
+      "fold_conditionals",   // before control edges: in a branch they say what runs
       "drop_control_edges",  // those to checks, updates of averages and initializers
       "feed_iterators",      // after control edges to the iterator are gone
       "prune_unreachable",   // what hung on them
@@ -15,11 +16,13 @@ std::vector<std::string> FreezePipeline() {
 std::vector<std::string> PreparePipeline() {
   return {
       "prune_unreachable",     // first: what no output needs is neither refused nor worked on
+      "fold_conditionals",     // before refusing: a branch for training may never run
       "drop_control_edges",    // before all others: they leave nodes with control edges alone
       "refuse_training",       // after pruning, before time is spent
       "drop_identity",         // frozen weights are Identity(Const)
       "use_default_switches",  // before folding: what a switch feeds becomes constant
       "fold_constants",        // before every fusion: gamma, beta and shapes are computed
+      "drop_dropout",          // behind folding: its rate is computed
       "flatten_dilated_conv",  // before the fusions: bias and batch norm then follow the layer
       "fuse_bias_add",         // before batch norm: it looks through BiasAdd, not through Add
       "fold_batch_norm",      "fold_mul",
