@@ -60,6 +60,7 @@ void register_activation(OpRegistry& ops) {
   ops.Add(std::move(relu));
   ops.Add(ElementwiseOp<float, double, int32_t, int64_t>("Relu6", Relu6()));
   ops.Add({.name = "LeakyRelu",
+           .summary = "x, or alpha x below 0",
            .infer = InferSame,
            .evaluate = EvaluateLeakyRelu,
            .is_homogeneous = true});

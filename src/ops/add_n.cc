@@ -30,7 +30,8 @@ void Evaluate(const Node&, std::span<const Tensor> inputs, std::span<Tensor> out
 }  // namespace
 
 void register_add_n(OpRegistry& ops) {
-  ops.Add({.name = "AddN", .infer = Infer, .evaluate = Evaluate});
+  ops.Add(
+      {.name = "AddN", .summary = "Sum of several tensors", .infer = Infer, .evaluate = Evaluate});
 }
 
 }  // namespace adze

@@ -49,8 +49,14 @@ void Evaluate(const Node&, std::span<const Tensor> inputs, std::span<Tensor> out
 }  // namespace
 
 void register_arg_max(OpRegistry& ops) {
-  ops.Add({.name = "ArgMax", .infer = Infer, .evaluate = Evaluate<std::greater<>>});
-  ops.Add({.name = "ArgMin", .infer = Infer, .evaluate = Evaluate<std::less<>>});
+  ops.Add({.name = "ArgMax",
+           .summary = "Where the largest element along an axis is",
+           .infer = Infer,
+           .evaluate = Evaluate<std::greater<>>});
+  ops.Add({.name = "ArgMin",
+           .summary = "Where the smallest element along an axis is",
+           .infer = Infer,
+           .evaluate = Evaluate<std::less<>>});
 }
 
 }  // namespace adze

@@ -99,12 +99,49 @@ struct Pow {
   }
 };
 
+// The sign of the dividend, as C's %.
+struct TruncateMod {
+  template <typename T>
+  T operator()(T a, T b) const {
+    if constexpr (std::is_integral_v<T>) {
+      return b == -1 ? T(0) : static_cast<T>(a % b);
+    } else {
+      return std::fmod(a, b);
+    }
+  }
+};
+// 0 where the divisor, or for x * log(y) and x / y the factor x, is 0.
+struct DivNoNan {
+  template <typename T>
+  T operator()(T a, T b) const {
+    return b == 0 ? T(0) : a / b;
+  }
+};
+struct Xdivy {
+  template <typename T>
+  T operator()(T a, T b) const {
+    return a == 0 ? T(0) : a / b;
+  }
+};
+struct Xlogy {
+  template <typename T>
+  T operator()(T a, T b) const {
+    return a == 0 ? T(0) : a * std::log(b);
+  }
+};
+struct Atan2 {
+  template <typename T>
+  T operator()(T y, T x) const {
+    return std::atan2(y, x);
+  }
+};
+
 // Loops cannot throw, so operands that an integer op refuses are looked for first.
 template <typename F>
 void CheckIntegerOperand(const Node& node, const Tensor& b) {
   const int64_t least = std::is_same_v<F, Pow> ? 0 : INT64_MIN;
-  constexpr bool kDivides =
-      std::is_same_v<F, Div> || std::is_same_v<F, FloorDiv> || std::is_same_v<F, FloorMod>;
+  constexpr bool kDivides = std::is_same_v<F, Div> || std::is_same_v<F, FloorDiv> ||
+                            std::is_same_v<F, FloorMod> || std::is_same_v<F, TruncateMod>;
   for (int64_t value : ToInt64s(b)) {
     Require(!kDivides || value != 0, ErrorCode::kBadFile, node.op(), " of integers by 0");
     Require(value >= least, ErrorCode::kBadFile, node.op(), " of integers with exponent ", value);
@@ -114,6 +151,7 @@ void CheckIntegerOperand(const Node& node, const Tensor& b) {
 template <typename F>
 OpDef BinaryOp(std::string name, F f) {
   return {.name = std::move(name),
+          .summary = "Elementwise, of two operands with broadcasting",
           .infer = [](const ShapeContext& context) { return InferBroadcast(context); },
           .evaluate =
               [f](const Node& node, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
@@ -121,6 +159,19 @@ OpDef BinaryOp(std::string name, F f) {
                   using T = decltype(t);
                   if constexpr (std::is_integral_v<T>) CheckIntegerOperand<F>(node, inputs[1]);
                   Broadcast<T, T>(inputs[0], inputs[1], outputs[0], f);
+                });
+              }};
+}
+
+template <typename F>
+OpDef FloatBinaryOp(std::string name, F f) {
+  return {.name = std::move(name),
+          .summary = "Elementwise, of two operands with broadcasting",
+          .infer = [](const ShapeContext& context) { return InferBroadcast(context); },
+          .evaluate =
+              [f](const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
+                Dispatch<float, double>(inputs[0].dtype(), [&](auto t) {
+                  Broadcast<decltype(t), decltype(t)>(inputs[0], inputs[1], outputs[0], f);
                 });
               }};
 }
@@ -141,6 +192,13 @@ void register_binary(OpRegistry& ops) {
   ops.Add(BinaryOp("Minimum", Minimum()));
   ops.Add(BinaryOp("SquaredDifference", SquaredDifference()));
   ops.Add(BinaryOp("Pow", Pow()));
+  ops.Add(BinaryOp("TruncateDiv", Div()));
+  ops.Add(BinaryOp("TruncateMod", TruncateMod()));
+  ops.Add(BinaryOp("Mod", TruncateMod()));
+  ops.Add(FloatBinaryOp("DivNoNan", DivNoNan()));
+  ops.Add(FloatBinaryOp("Xdivy", Xdivy()));
+  ops.Add(FloatBinaryOp("Xlogy", Xlogy()));
+  ops.Add(FloatBinaryOp("Atan2", Atan2()));
 }
 
 }  // namespace adze

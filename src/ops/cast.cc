@@ -6,6 +6,7 @@ namespace adze {
 void register_cast(OpRegistry& ops) {
   ops.Add(
       {.name = "Cast",
+       .summary = "Elements converted to another type",
        .infer =
            [](const ShapeContext& context) {
              return std::vector<TensorSpec>{{context.node.attr<DType>("DstT"), context.shape(0)}};

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <functional>
 
 #include "ops/support/broadcast.h"
@@ -9,6 +10,7 @@ template <typename... Ts, typename F>
 OpDef PredicateOp(std::string name, F f) {
   return {
       .name = std::move(name),
+      .summary = "Elementwise truth",
       .infer = [](const ShapeContext& context) { return InferBroadcast(context, DType::kBool); },
       .evaluate =
           [f](const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
@@ -41,6 +43,25 @@ std::vector<TensorSpec> InferNot(const ShapeContext& context) {
   return {{DType::kBool, context.shape(0)}};
 }
 
+// Whether each number is of a kind.
+template <typename F>
+OpDef ClassOp(std::string name, F f) {
+  return {.name = std::move(name),
+          .summary = "Elementwise truth",
+          .infer =
+              [](const ShapeContext& context) {
+                return std::vector<TensorSpec>{{DType::kBool, context.shape(0)}};
+              },
+          .evaluate =
+              [f](const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
+                Dispatch<float, double>(inputs[0].dtype(), [&](auto t) {
+                  const auto from = inputs[0].data<decltype(t)>();
+                  std::transform(from.begin(), from.end(), outputs[0].mutable_data<bool>().begin(),
+                                 f);
+                });
+              }};
+}
+
 }  // namespace
 
 void register_comparison(OpRegistry& ops) {
@@ -52,7 +73,13 @@ void register_comparison(OpRegistry& ops) {
   ops.Add(EqualityOp("NotEqual", std::not_equal_to<>()));
   ops.Add(PredicateOp<bool>("LogicalAnd", std::logical_and<>()));
   ops.Add(PredicateOp<bool>("LogicalOr", std::logical_or<>()));
-  ops.Add({.name = "LogicalNot", .infer = InferNot, .evaluate = EvaluateNot});
+  ops.Add(ClassOp("IsNan", [](auto x) { return std::isnan(x); }));
+  ops.Add(ClassOp("IsInf", [](auto x) { return std::isinf(x); }));
+  ops.Add(ClassOp("IsFinite", [](auto x) { return std::isfinite(x); }));
+  ops.Add({.name = "LogicalNot",
+           .summary = "Elementwise negation of truth",
+           .infer = InferNot,
+           .evaluate = EvaluateNot});
 }
 
 }  // namespace adze

@@ -86,9 +86,18 @@ void EvaluateOffset(const Node&, std::span<const Tensor> inputs, std::span<Tenso
 }  // namespace
 
 void register_concat(OpRegistry& ops) {
-  ops.Add({.name = "ConcatV2", .infer = Infer, .evaluate = Evaluate});
-  ops.Add({.name = "Concat", .infer = Infer, .evaluate = Evaluate});
-  ops.Add({.name = "ConcatOffset", .infer = InferOffset, .evaluate = EvaluateOffset});
+  ops.Add({.name = "ConcatV2",
+           .summary = "Tensors joined along an axis",
+           .infer = Infer,
+           .evaluate = Evaluate});
+  ops.Add({.name = "Concat",
+           .summary = "ConcatV2 with the axis in front",
+           .infer = Infer,
+           .evaluate = Evaluate});
+  ops.Add({.name = "ConcatOffset",
+           .summary = "Where each tensor begins in a concatenation",
+           .infer = InferOffset,
+           .evaluate = EvaluateOffset});
 }
 
 }  // namespace adze

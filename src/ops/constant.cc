@@ -17,11 +17,15 @@ std::vector<TensorSpec> InferPlaceholder(const ShapeContext& context) {
 
 void register_constant(OpRegistry& ops) {
   ops.Add({.name = "Const",
+           .summary = "A constant",
            .infer = InferConst,
            .evaluate = [](const Node& node, std::span<const Tensor>, std::span<Tensor> outputs) {
              outputs[0] = node.const_value();
            }});
-  ops.Add({.name = "Placeholder", .infer = InferPlaceholder, .has_side_effect = true});
+  ops.Add({.name = "Placeholder",
+           .summary = "An input of the model",
+           .infer = InferPlaceholder,
+           .has_side_effect = true});
 }
 
 }  // namespace adze

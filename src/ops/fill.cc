@@ -70,10 +70,22 @@ void EvaluateRange(const Node&, std::span<const Tensor> inputs, std::span<Tensor
 
 // Ops that make elements out of shapes and scalars.
 void register_fill(OpRegistry& ops) {
-  ops.Add({.name = "Fill", .infer = InferFill, .evaluate = EvaluateFill});
-  ops.Add({.name = "ZerosLike", .infer = InferSame, .evaluate = EvaluateLike<0>});
-  ops.Add({.name = "OnesLike", .infer = InferSame, .evaluate = EvaluateLike<1>});
-  ops.Add({.name = "Range", .infer = InferRange, .evaluate = EvaluateRange});
+  ops.Add({.name = "Fill",
+           .summary = "One value repeated to a shape",
+           .infer = InferFill,
+           .evaluate = EvaluateFill});
+  ops.Add({.name = "ZerosLike",
+           .summary = "Zeros of the same shape",
+           .infer = InferSame,
+           .evaluate = EvaluateLike<0>});
+  ops.Add({.name = "OnesLike",
+           .summary = "Ones of the same shape",
+           .infer = InferSame,
+           .evaluate = EvaluateLike<1>});
+  ops.Add({.name = "Range",
+           .summary = "An arithmetic sequence",
+           .infer = InferRange,
+           .evaluate = EvaluateRange});
 }
 
 }  // namespace adze

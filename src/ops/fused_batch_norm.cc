@@ -84,7 +84,9 @@ void register_fused_batch_norm(OpRegistry& ops) {
     ops.Add({.name = name,
              .summary = "Normalizes every channel by its mean and variance",
              .infer = Infer,
-             .evaluate = InFloat(Evaluate)});
+             .evaluate = InFloat(Evaluate),
+             .output_names = {"y", "batch_mean", "batch_variance", "reserve_space_1",
+                              "reserve_space_2", "reserve_space_3"}});
   }
 }
 

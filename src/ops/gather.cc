@@ -52,8 +52,16 @@ void Evaluate(const Node&, std::span<const Tensor> inputs, std::span<Tensor> out
 }  // namespace
 
 void register_gather(OpRegistry& ops) {
-  ops.Add({.name = "Gather", .infer = Infer, .evaluate = Evaluate, .moves_data_only = true});
-  ops.Add({.name = "GatherV2", .infer = Infer, .evaluate = Evaluate, .moves_data_only = true});
+  ops.Add({.name = "Gather",
+           .summary = "Rows at given indices",
+           .infer = Infer,
+           .evaluate = Evaluate,
+           .moves_data_only = true});
+  ops.Add({.name = "GatherV2",
+           .summary = "Slices at given indices of an axis",
+           .infer = Infer,
+           .evaluate = Evaluate,
+           .moves_data_only = true});
 }
 
 }  // namespace adze

@@ -76,8 +76,12 @@ void EvaluateUnpack(const Node& node, std::span<const Tensor> inputs, std::span<
 }  // namespace
 
 void register_pack(OpRegistry& ops) {
-  ops.Add({.name = "Pack", .infer = InferPack, .evaluate = EvaluatePack});
+  ops.Add({.name = "Pack",
+           .summary = "Tensors stacked along a new axis",
+           .infer = InferPack,
+           .evaluate = EvaluatePack});
   ops.Add({.name = "Unpack",
+           .summary = "Slices along an axis",
            .infer = InferUnpack,
            .evaluate = EvaluateUnpack,
            .moves_data_only = true});

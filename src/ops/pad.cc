@@ -48,8 +48,12 @@ void Evaluate(const Node&, std::span<const Tensor> inputs, std::span<Tensor> out
 }  // namespace
 
 void register_pad(OpRegistry& ops) {
-  ops.Add({.name = "Pad", .infer = Infer, .evaluate = Evaluate});
-  ops.Add({.name = "PadV2", .infer = Infer, .evaluate = Evaluate});
+  ops.Add(
+      {.name = "Pad", .summary = "Zeros around a tensor", .infer = Infer, .evaluate = Evaluate});
+  ops.Add({.name = "PadV2",
+           .summary = "A value around a tensor",
+           .infer = Infer,
+           .evaluate = Evaluate});
 }
 
 }  // namespace adze

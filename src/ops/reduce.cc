@@ -179,6 +179,7 @@ void Reduce(const Tensor& input, const std::vector<int64_t>& axes, Tensor& outpu
 template <typename R, typename... Ts>
 OpDef ReduceOp(std::string name) {
   return {.name = std::move(name),
+          .summary = "Over axes",
           .infer = std::is_same_v<R, All> || std::is_same_v<R, Any> ? InferLogical : Infer,
           .evaluate = [](const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
             Dispatch<Ts...>(inputs[0].dtype(), [&](auto t) {
@@ -208,7 +209,7 @@ void EvaluateMean(const Node&, std::span<const Tensor> inputs, std::span<Tensor>
 
 // Reductions over the axes that the second operand lists.
 void register_reduce(OpRegistry& ops) {
-  ops.Add({.name = "Mean", .infer = Infer, .evaluate = EvaluateMean});
+  ops.Add({.name = "Mean", .summary = "Mean over axes", .infer = Infer, .evaluate = EvaluateMean});
   ops.Add(ReduceOp<Sum, float, double, int32_t, int64_t>("Sum"));
   ops.Add(ReduceOp<Prod, float, double, int32_t, int64_t>("Prod"));
   ops.Add(ReduceOp<Max, float, double, int32_t, int64_t>("Max"));

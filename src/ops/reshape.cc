@@ -99,14 +99,17 @@ std::vector<TensorSpec> InferExpandDims(const ShapeContext& context) {
 // Ops that give the same elements, in the same order, another shape.
 void register_reshape(OpRegistry& ops) {
   ops.Add({.name = "Reshape",
+           .summary = "The same elements in another shape",
            .infer = InferReshape,
            .evaluate = EvaluateSameElements,
            .moves_data_only = true});
   ops.Add({.name = "Squeeze",
+           .summary = "Axes of length 1 removed",
            .infer = InferSqueeze,
            .evaluate = EvaluateSameElements,
            .moves_data_only = true});
   ops.Add({.name = "ExpandDims",
+           .summary = "An axis of length 1 added",
            .infer = InferExpandDims,
            .evaluate = EvaluateSameElements,
            .moves_data_only = true});

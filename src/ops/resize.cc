@@ -1,3 +1,5 @@
+#include "ops/support/resize.h"
+
 #include <cmath>
 
 #include "adze/op.h"
@@ -7,39 +9,6 @@
 namespace adze {
 namespace {
 
-bool AlignsCorners(const Node& node) { return node.attr<bool>("align_corners", false); }
-bool HasHalfPixelCenters(const Node& node) { return node.attr<bool>("half_pixel_centers", false); }
-
-// image [N, H, W, C], size [2] to [N, size[0], size[1], C].
-Shape InferShape(const ShapeContext& context) {
-  const Node& node = context.node;
-  Require(!AlignsCorners(node) || !HasHalfPixelCenters(node), ErrorCode::kBadFile, node.op(),
-          " has both align_corners and half_pixel_centers");
-  Shape shape = ShapeOfRank(context, 0, 4);
-  shape[1] = shape[2] = Shape::kUnknown;
-  if (const Tensor* size = context.constant(1)) {
-    Require(size->dtype() == DType::kInt32 && size->shape() == Shape{2}, ErrorCode::kBadFile,
-            node.op(), " takes a size of 2 int32, not of ", Name(size->dtype()), " ",
-            size->shape().ToString());
-    for (int i = 0; i < 2; ++i) {
-      shape[1 + i] = size->data<int32_t>()[i];
-      Require(shape[1 + i] > 0, ErrorCode::kBadFile, node.op(), " to size ", shape[1 + i]);
-    }
-  }
-  const Shape& image = context.shape(0);
-  Require(!image.known_rank() || (image[1] != 0 && image[2] != 0), ErrorCode::kBadFile, node.op(),
-          " of an empty image ", image.ToString());
-  return shape;
-}
-
-// How far apart output positions are in the input.
-float Scale(const Node& node, int64_t in, int64_t out) {
-  if (AlignsCorners(node) && out > 1) {
-    return static_cast<float>(in - 1) / static_cast<float>(out - 1);
-  }
-  return static_cast<float>(in) / static_cast<float>(out);
-}
-
 // An output position lies between two input positions.
 struct Tap {
   int64_t lower, upper;
@@ -47,7 +16,7 @@ struct Tap {
 };
 
 std::vector<Tap> LinearTaps(const Node& node, int64_t in, int64_t out) {
-  const float scale = Scale(node, in, out);
+  const float scale = ResizeScale(node, in, out);
   std::vector<Tap> taps(out);
   for (int64_t i = 0; i < out; ++i) {
     const float at = HasHalfPixelCenters(node) ? (static_cast<float>(i) + 0.5f) * scale - 0.5f
@@ -60,7 +29,7 @@ std::vector<Tap> LinearTaps(const Node& node, int64_t in, int64_t out) {
 }
 
 std::vector<int64_t> NearestTaps(const Node& node, int64_t in, int64_t out) {
-  const float scale = Scale(node, in, out);
+  const float scale = ResizeScale(node, in, out);
   std::vector<int64_t> taps(out);
   for (int64_t i = 0; i < out; ++i) {
     const float at = (static_cast<float>(i) + (HasHalfPixelCenters(node) ? 0.5f : 0.0f)) * scale;
@@ -123,14 +92,14 @@ void register_resize(OpRegistry& ops) {
            .summary = "Resizes images, linear between pixels",
            .infer =
                [](const ShapeContext& context) {
-                 return std::vector<TensorSpec>{{DType::kFloat, InferShape(context)}};
+                 return std::vector<TensorSpec>{{DType::kFloat, InferResize(context)}};
                },
            .evaluate = EvaluateBilinear});
   ops.Add({.name = "ResizeNearestNeighbor",
            .summary = "Resizes images, repeating or dropping pixels",
            .infer =
                [](const ShapeContext& context) {
-                 return std::vector<TensorSpec>{{FixedSizeType(context), InferShape(context)}};
+                 return std::vector<TensorSpec>{{FixedSizeType(context), InferResize(context)}};
                },
            .evaluate = EvaluateNearest,
            .moves_data_only = true});

@@ -65,8 +65,14 @@ void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor
 }  // namespace
 
 void register_select(OpRegistry& ops) {
-  ops.Add({.name = "Select", .infer = InferSelect, .evaluate = Evaluate});
-  ops.Add({.name = "SelectV2", .infer = InferSelectV2, .evaluate = Evaluate});
+  ops.Add({.name = "Select",
+           .summary = "Elements of one of two tensors, as a condition says",
+           .infer = InferSelect,
+           .evaluate = Evaluate});
+  ops.Add({.name = "SelectV2",
+           .summary = "Select with broadcasting",
+           .infer = InferSelectV2,
+           .evaluate = Evaluate});
 }
 
 }  // namespace adze

@@ -48,10 +48,22 @@ void EvaluateRank(const Node&, std::span<const Tensor> inputs, std::span<Tensor>
 
 // Ops that look at shapes only.
 void register_shape_of(OpRegistry& ops) {
-  ops.Add({.name = "Shape", .infer = InferShape, .evaluate = EvaluateShape});
-  ops.Add({.name = "ShapeN", .infer = InferShape, .evaluate = EvaluateShape});
-  ops.Add({.name = "Size", .infer = InferCount, .evaluate = EvaluateSize});
-  ops.Add({.name = "Rank", .infer = InferCount, .evaluate = EvaluateRank});
+  ops.Add({.name = "Shape",
+           .summary = "The shape of a tensor",
+           .infer = InferShape,
+           .evaluate = EvaluateShape});
+  ops.Add({.name = "ShapeN",
+           .summary = "The shapes of several tensors",
+           .infer = InferShape,
+           .evaluate = EvaluateShape});
+  ops.Add({.name = "Size",
+           .summary = "The number of elements",
+           .infer = InferCount,
+           .evaluate = EvaluateSize});
+  ops.Add({.name = "Rank",
+           .summary = "The number of axes",
+           .infer = InferCount,
+           .evaluate = EvaluateRank});
 }
 
 }  // namespace adze

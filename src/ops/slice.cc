@@ -42,7 +42,11 @@ void Evaluate(const Node&, std::span<const Tensor> inputs, std::span<Tensor> out
 }  // namespace
 
 void register_slice(OpRegistry& ops) {
-  ops.Add({.name = "Slice", .infer = Infer, .evaluate = Evaluate, .moves_data_only = true});
+  ops.Add({.name = "Slice",
+           .summary = "A block of a tensor",
+           .infer = Infer,
+           .evaluate = Evaluate,
+           .moves_data_only = true});
 }
 
 }  // namespace adze

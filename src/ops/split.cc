@@ -94,8 +94,15 @@ void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor
 
 void register_split(OpRegistry& ops) {
   // Not moves_data_only: its data is input 1, and there are several outputs.
-  ops.Add({.name = "Split", .infer = Infer, .evaluate = Evaluate});
-  ops.Add({.name = "SplitV", .infer = Infer, .evaluate = Evaluate, .moves_data_only = true});
+  ops.Add({.name = "Split",
+           .summary = "Equal parts along an axis",
+           .infer = Infer,
+           .evaluate = Evaluate});
+  ops.Add({.name = "SplitV",
+           .summary = "Parts of given lengths along an axis",
+           .infer = Infer,
+           .evaluate = Evaluate,
+           .moves_data_only = true});
 }
 
 }  // namespace adze

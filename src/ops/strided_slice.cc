@@ -141,7 +141,11 @@ void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor
 
 // StridedSlice(x, begin, end, strides): Python's x[begin:end:stride, ..., newaxis, 3].
 void register_strided_slice(OpRegistry& ops) {
-  ops.Add({.name = "StridedSlice", .infer = Infer, .evaluate = Evaluate, .moves_data_only = true});
+  ops.Add({.name = "StridedSlice",
+           .summary = "A block of a tensor with steps, as x[a:b:c]",
+           .infer = Infer,
+           .evaluate = Evaluate,
+           .moves_data_only = true});
 }
 
 }  // namespace adze

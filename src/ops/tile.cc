@@ -61,8 +61,13 @@ void EvaluateBroadcastTo(const Node&, std::span<const Tensor> inputs, std::span<
 }  // namespace
 
 void register_tile(OpRegistry& ops) {
-  ops.Add({.name = "Tile", .infer = InferTile, .evaluate = EvaluateTile, .moves_data_only = true});
+  ops.Add({.name = "Tile",
+           .summary = "A tensor repeated along its axes",
+           .infer = InferTile,
+           .evaluate = EvaluateTile,
+           .moves_data_only = true});
   ops.Add({.name = "BroadcastTo",
+           .summary = "A tensor broadcast to a shape",
            .infer = InferBroadcastTo,
            .evaluate = EvaluateBroadcastTo,
            .moves_data_only = true});

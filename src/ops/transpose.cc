@@ -37,7 +37,11 @@ void Evaluate(const Node&, std::span<const Tensor> inputs, std::span<Tensor> out
 }  // namespace
 
 void register_transpose(OpRegistry& ops) {
-  ops.Add({.name = "Transpose", .infer = Infer, .evaluate = Evaluate, .moves_data_only = true});
+  ops.Add({.name = "Transpose",
+           .summary = "Axes in another order",
+           .infer = Infer,
+           .evaluate = Evaluate,
+           .moves_data_only = true});
 }
 
 }  // namespace adze

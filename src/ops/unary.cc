@@ -70,13 +70,23 @@ void register_unary(OpRegistry& ops) {
   ops.Add(ElementwiseOp<float, double>("Cos", [](const auto& x) { return x.cos(); }));
   ops.Add(ElementwiseOp<float, double>("Floor", [](const auto& x) { return x.floor(); }));
   ops.Add(ElementwiseOp<float, double>("Ceil", [](const auto& x) { return x.ceil(); }));
+  const auto add = [&](const char* name, auto f) {
+    ops.Add(ElementwiseOp<float, double>(name, [f](const auto& x) { return x.unaryExpr(f); }));
+  };
+  add("Tan", [](auto v) { return std::tan(v); });
+  add("Asin", [](auto v) { return std::asin(v); });
+  add("Acos", [](auto v) { return std::acos(v); });
+  add("Atan", [](auto v) { return std::atan(v); });
+  add("Sinh", [](auto v) { return std::sinh(v); });
+  add("Cosh", [](auto v) { return std::cosh(v); });
+  add("Asinh", [](auto v) { return std::asinh(v); });
+  add("Acosh", [](auto v) { return std::acosh(v); });
+  add("Atanh", [](auto v) { return std::atanh(v); });
+  add("Erf", [](auto v) { return std::erf(v); });
+  add("Erfc", [](auto v) { return std::erfc(v); });
   // Half to even, both.
   ops.Add(ElementwiseOp<float, double>("Round", [](const auto& x) { return x.rint(); }));
   ops.Add(ElementwiseOp<float, double>("Rint", [](const auto& x) { return x.rint(); }));
-  ops.Add(ElementwiseOp<float, double>(
-      "Erf", [](const auto& x) { return x.unaryExpr([](auto v) { return std::erf(v); }); }));
-  ops.Add(ElementwiseOp<float, double>(
-      "Erfc", [](const auto& x) { return x.unaryExpr([](auto v) { return std::erfc(v); }); }));
 }
 
 }  // namespace adze

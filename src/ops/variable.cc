@@ -19,9 +19,15 @@ std::vector<TensorSpec> InferRead(const ShapeContext& context) {
 // Variables have no value here: freezing replaces them (adze/freeze.h).
 void register_variable(OpRegistry& ops) {
   for (const char* name : {"VariableV2", "Variable"})
-    ops.Add({.name = name, .infer = InferVariable});
-  ops.Add({.name = "VarHandleOp", .infer = InferHandle});
-  ops.Add({.name = "ReadVariableOp", .infer = InferRead});
+    ops.Add({.name = name,
+             .summary = "A variable; freezing makes it a constant",
+             .infer = InferVariable});
+  ops.Add({.name = "VarHandleOp",
+           .summary = "A variable; freezing makes it a constant",
+           .infer = InferHandle});
+  ops.Add({.name = "ReadVariableOp",
+           .summary = "The value of a variable; freezing makes it an Identity",
+           .infer = InferRead});
 }
 
 }  // namespace adze

@@ -19,7 +19,8 @@ TEST_P(Help, IsAsWritten) {
 
 INSTANTIATE_TEST_SUITE_P(Verbs, Help,
                          testing::Values("", "calibrate", "checkpoint", "convert", "evaluate",
-                                         "freeze", "info", "merge", "plan", "quantize", "run"),
+                                         "freeze", "info", "merge", "ops", "plan", "quantize",
+                                         "run"),
                          [](const auto& info) { return info.param.empty() ? "adze" : info.param; });
 
 TEST(Usage, MisspeltVerbAndFlagAreNamedWithTheirNeighbours) {
@@ -35,6 +36,13 @@ TEST(Usage, MisspeltVerbAndFlagAreNamedWithTheirNeighbours) {
   result = RunAdze("quantize model.pb", folder);
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_EQ(result.err, "adze: --output is required; see `adze --help`\n");
+}
+
+TEST(Usage, PageOfOpsIsCurrent) {
+  const ProgramResult result = RunAdze("ops --markdown", TestFolder());
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, ReadFile(std::filesystem::path(ADZE_SOURCE_DIR) / "docs/ops.md"))
+      << "write it anew: build/adze ops --markdown > docs/ops.md";
 }
 
 TEST(Usage, VersionIsPrinted) {

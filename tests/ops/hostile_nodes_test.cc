@@ -18,24 +18,33 @@ constexpr const char* kOps[] = {"AscendAntiQuant",
                                 "BatchMatMulV2",
                                 "BatchToSpaceND",
                                 "BiasAdd",
+                                "ClipByValue",
                                 "Conv2D",
                                 "Conv2DBackpropInput",
+                                "CropAndResize",
+                                "Cumsum",
                                 "DepthToSpace",
                                 "DepthwiseConv2dNative",
+                                "ExtractImagePatches",
                                 "FakeQuantWithMinMaxArgs",
                                 "FakeQuantWithMinMaxVars",
                                 "FakeQuantWithMinMaxVarsPerChannel",
                                 "FusedBatchNormV3",
+                                "GatherNd",
                                 "LRN",
                                 "LogSoftmax",
                                 "MatMul",
                                 "MaxPool",
                                 "MirrorPad",
+                                "OneHot",
+                                "ResizeBicubic",
                                 "ResizeBilinear",
                                 "ResizeNearestNeighbor",
+                                "ReverseV2",
                                 "Softmax",
                                 "SpaceToBatchND",
-                                "SpaceToDepth"};
+                                "SpaceToDepth",
+                                "TopKV2"};
 
 class Generator {
  public:
@@ -76,6 +85,15 @@ class Generator {
     if (op.starts_with("Resize")) operands[1] = Integers({2});
     if (op == "MirrorPad") operands[1] = Integers({4, 2});
     if (op == "Conv2DBackpropInput") operands[0] = Integers({4});
+    if (op == "CropAndResize") {
+      operands = {Operand(), Operand(), Integers({4}), Integers({2})};
+      operands[1] = Tensor::Zeros(DType::kFloat, {4, 4});
+    }
+    if (op == "Cumsum" || op == "TopKV2") operands = {Operand(), Integers({})};
+    if (op == "GatherNd") operands = {Operand(), Integers({3, 2})};
+    if (op == "ReverseV2") operands = {Operand(), Integers({1 + Below(2)})};
+    if (op == "OneHot") operands = {Integers({4}), Integers({}), Operand(), Operand()};
+    if (op == "OneHot" && Chance(80)) operands[2] = operands[3] = Tensor::Scalar(1.0f);
     if (op.ends_with("ND")) operands = {Operand(), Integers({2}), Integers({2, 2})};
     return operands;
   }
@@ -89,6 +107,8 @@ class Generator {
     };
     attrs["strides"] = per_axis(4);
     attrs["ksize"] = per_axis(4);
+    attrs["ksizes"] = per_axis(4);
+    attrs["rates"] = per_axis(4);
     if (Chance(50)) attrs["dilations"] = per_axis(4);
     Ints pads = per_axis(8);
     for (size_t i = 0; i < pads.size(); ++i) {

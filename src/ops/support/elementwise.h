@@ -26,6 +26,7 @@ void MapElements(const Tensor& from, Tensor& to, const F& f) {
 template <typename... Ts, typename F>
 OpDef ElementwiseOp(std::string name, F f) {
   return {.name = std::move(name),
+          .summary = "Elementwise, of one operand",
           .infer = InferSame,
           .evaluate = [f](const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
             Dispatch<Ts...>(inputs[0].dtype(),

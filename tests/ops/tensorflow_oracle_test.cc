@@ -1,0 +1,146 @@
+// Ops that have no stored conformance case, compared with the real TensorFlow 1.15.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "adze/dataset.h"
+#include "adze/graph_def.h"
+#include "adze/graph_text.h"
+#include "adze/op.h"
+#include "adze/reference.h"
+#include "adze/registry.h"
+#include "shared_folder.h"
+#include "test_folder.h"
+
+namespace adze {
+namespace {
+
+constexpr const char* kGraph = R"(
+x = Const {value: f32[2,3,4] random(1)}
+y = Const {value: f32[2,3,4] random(2)}
+flat = Const {value: f32[6] [0, -1.5, 2.25, 0, 3, -4]}
+zeros = Const {value: f32[6] [1, 0, 2, 0, -3, 0]}
+i = Const {value: i32[6] [7, -7, 5, -5, 0, 9]}
+j = Const {value: i32[6] [3, 3, -2, -2, 4, -4]}
+image = Const {value: f32[2,5,7,3] random(3)}
+zero = Const {value: i32[] 0}
+one = Const {value: i32[] 1}
+minus = Const {value: i32[] -1}
+large = Const {value: f32[] 0.5}
+small = Const {value: f32[] -0.25}
+
+tan = Tan(x)
+asin = Asin(x)
+acos = Acos(x)
+atan = Atan(x)
+sinh = Sinh(x)
+cosh = Cosh(x)
+asinh = Asinh(x)
+exp = Exp(x)
+acosh_in = Add(exp, exp)
+acosh = Acosh(acosh_in)
+atanh = Atanh(x)
+div_no_nan = DivNoNan(flat, zeros)
+xdivy = Xdivy(zeros, flat)
+
+acosh_in_row = Const {value: f32[6] [1, 2, 3, 4, 5, 6]}
+xlogy = Xlogy(zeros, acosh_in_row)
+atan2 = Atan2(x, y)
+truncate_div = TruncateDiv(i, j)
+truncate_mod = TruncateMod(i, j)
+mod = Mod(i, j)
+div = RealDiv(flat, zeros)
+is_nan = IsNan(div)
+is_inf = IsInf(div)
+is_finite = IsFinite(div)
+clip = ClipByValue(x, small, large)
+cumsum = Cumsum(x, one) {Tidx: i32}
+cumsum_exclusive = Cumsum(x, minus) {Tidx: i32, exclusive: true}
+cumsum_reverse = Cumsum(x, zero) {Tidx: i32, reverse: true}
+cumprod = Cumprod(x, minus) {Tidx: i32, exclusive: true, reverse: true}
+depth = Const {value: i32[] 10}
+one_hot = OneHot(i, depth, large, small) {T: f32, TI: i32, axis: -1}
+one_hot_first = OneHot(j, depth, large, small) {T: f32, TI: i32, axis: 0}
+places = Const {value: i32[2,2] [0, 2, 1, 0]}
+gather_nd = GatherNd(x, places) {Tparams: f32, Tindices: i32}
+axes = Const {value: i32[2] [0, -1]}
+reverse = ReverseV2(x, axes) {Tidx: i32}
+two = Const {value: i32[] 2}
+top_k = TopKV2(x, two) {sorted: true}
+
+depth_three = Const {value: i32[] 3}
+top_equal = TopKV2(zeros, depth_three)
+ensured = EnsureShape(x) {shape: [2, ?, 4]}
+up = Const {value: i32[2] [9, 11]}
+down = Const {value: i32[2] [3, 4]}
+bicubic_up = ResizeBicubic(image, up) {align_corners: false}
+bicubic_down = ResizeBicubic(image, down) {align_corners: false}
+bicubic_corners = ResizeBicubic(image, up) {align_corners: true}
+bicubic_half = ResizeBicubic(image, up) {align_corners: false, half_pixel_centers: true}
+boxes = Const {value: f32[3,4] [0, 0, 1, 1, 0.25, 0.1, 0.75, 1.25, 0.9, 0.8, 0.2, 0.1]}
+box_images = Const {value: i32[3] [0, 1, 1]}
+crop = CropAndResize(image, boxes, box_images, down) {method: "bilinear", extrapolation_value: -1.0}
+crop_nearest = CropAndResize(image, boxes, box_images, down) {method: "nearest"}
+patches = ExtractImagePatches(image) {ksizes: [1, 3, 2, 1], strides: [1, 2, 2, 1], rates: [1, 1, 2, 1], padding: "SAME"}
+patches_valid = ExtractImagePatches(image) {ksizes: [1, 2, 3, 1], strides: [1, 1, 3, 1], rates: [1, 2, 1, 1], padding: "VALID"}
+)";
+
+// Every element type that Dequantize takes, in every mode.
+void AddDequantize(Graph& graph) {
+  const Value low = graph.AddConst("range/low", Tensor::Scalar(-1.25f)).output();
+  const Value high = graph.AddConst("range/high", Tensor::Scalar(3.5f)).output();
+  for (const DType dtype : {DType::kQuint8, DType::kQint8, DType::kQint32}) {
+    Tensor codes(dtype, {5});
+    if (dtype == DType::kQint32) {
+      const int32_t values[] = {INT32_MIN, -70000, 0, 1 << 30, 2147000000};
+      std::copy_n(values, 5, static_cast<int32_t*>(codes.mutable_raw()));
+    } else {
+      const uint8_t values[] = {0, 1, 127, 128, 255};
+      std::copy_n(values, 5, static_cast<uint8_t*>(codes.mutable_raw()));
+    }
+    const Value in = graph.AddConst("codes_" + Name(dtype), codes).output();
+    for (const char* mode : {"MIN_COMBINED", "MIN_FIRST", "SCALED"}) {
+      graph.Add("dequantize_" + Name(dtype) + "_" + mode, "Dequantize", {in, low, high},
+                {{"T", dtype}, {"mode", mode}});
+    }
+  }
+}
+
+DType TypeOf(const ShapeMap& shapes, Value value) { return shapes[value].dtype; }
+
+TEST(SlowOpsInTensorFlow, GiveTheSame) {
+  ADZE_NEED_SHARED();
+  const std::filesystem::path folder = TestFolder();
+  Graph graph = ParseGraphText(kGraph, Builtin<OpRegistry>());
+  AddDequantize(graph);
+  const ShapeMap shapes = InferShapes(graph);
+  int compared = 0;
+  for (Node* node : graph.nodes()) {
+    if (node->IsConst()) continue;
+    // TensorFlow needs the element type, which the text leaves out where it follows.
+    const bool typed = node->attrs().contains("T") || node->op() == "GatherNd";
+    if (!typed) node->SetAttr("T", TypeOf(shapes, node->input(0)));
+    const int outputs = node->op() == "TopKV2" ? 2 : 1;
+    for (int i = 0; i < outputs; ++i) {
+      const std::vector<Value> fetches = {node->output(i)};
+      const Tensor result = RunReference(graph, {}, fetches)[0];
+      WriteNpy(result, folder / (node->name() + "@" + std::to_string(i) + ".npy"));
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 50);
+  WriteGraphDef(graph, folder / "graph.pb");
+  const std::string command = "PYTHONPATH='" + (SharedFolder() / "tools").string() +
+                              "' /usr/bin/python3 '" ADZE_SOURCE_DIR
+                              "/tests/oracle/ops_in_tensorflow.py' '" +
+                              folder.string() + "'";
+  const int status = std::system(command.c_str());
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "no TensorFlow 1.15 (tools/get-tensorflow)";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+}  // namespace
+}  // namespace adze
