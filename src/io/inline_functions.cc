@@ -10,8 +10,15 @@
 namespace adze {
 namespace {
 
-// Functions that call one another can make a graph of any size out of a small file.
-constexpr size_t kFreeNodes = 20000, kMostGrowth = 16;
+// Functions that call one another can make a graph of any size out of a small file, so the memory
+// that bodies take is limited, roughly counted: an honest library is called some dozens of times.
+constexpr uint64_t kFreeBytes = uint64_t{24} << 20, kMostGrowth = 32;
+
+uint64_t RoughBytes(const FunctionNode& node, size_t name_bytes) {
+  constexpr uint64_t kNode = 512, kAttr = 160, kInput = 64;
+  return kNode + 2 * name_bytes + kAttr * (node.attrs.size() + node.from_call.size()) +
+         kInput * node.inputs.size();
+}
 
 std::optional<int> ParseIndex(std::string_view text) {
   int index = 0;
@@ -33,9 +40,7 @@ class Inliner {
  public:
   Inliner(Graph& graph, const OutputArgs& output_args)
       : graph_(graph), output_args_(output_args), library_(ReadFunctionLibrary(graph)) {
-    size_t nodes = graph.size();
-    for (const auto& [name, function] : library_) nodes += function.nodes.size();
-    nodes_left_ = kFreeNodes + kMostGrowth * nodes;
+    bytes_left_ = kFreeBytes + kMostGrowth * graph.wire_extras.size();
   }
 
   void Run() {
@@ -105,9 +110,10 @@ class Inliner {
 
   void AddNodes(const Node& call, const AttrMap& call_attrs, Body& body) {
     for (const FunctionNode& from : body.function.nodes) {
-      Require(nodes_left_ > 0, ErrorCode::kBadFile,
+      const uint64_t bytes = RoughBytes(from, call.name().size() + from.name.size() + 1);
+      Require(bytes <= bytes_left_, ErrorCode::kBadFile,
               "functions call each other without end, or far too often");
-      --nodes_left_;
+      bytes_left_ -= bytes;
       AttrMap attrs = from.attrs;
       for (const auto& [name, call_name] : from.from_call) {
         auto attr = call_attrs.find(call_name);
@@ -267,7 +273,7 @@ class Inliner {
   const OutputArgs& output_args_;
   const FunctionLibrary library_;
   std::deque<Node*> pending_;
-  size_t nodes_left_ = 0;
+  uint64_t bytes_left_ = 0;
 };
 
 }  // namespace

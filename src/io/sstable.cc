@@ -34,6 +34,11 @@ class MemoryFile : public leveldb::RandomAccessFile {
   std::string_view bytes_;
 };
 
+// Blocks that are named twice and keys that share a long beginning make much of little.
+uint64_t MostUnpacked(std::string_view file) {
+  return 4 * uint64_t{file.size()} + (uint64_t{32} << 20);
+}
+
 std::optional<uint64_t> TakeVarint(std::string_view& bytes) {
   uint64_t value = 0;
   for (int shift = 0; shift < 64 && !bytes.empty(); shift += 7) {
@@ -45,39 +50,54 @@ std::optional<uint64_t> TakeVarint(std::string_view& bytes) {
   return std::nullopt;
 }
 
-// leveldb takes the memory that a table's block sizes ask for before it reads the block, so sizes
-// are checked beforehand: where blocks lie, and what snappy says it makes of them.
-class SizeCheck {
+// leveldb trusts blocks whose checksum is right: it takes the memory that their sizes ask for, and
+// adds up lengths in 32 bits. A hostile file has right checksums, so all of that is checked first.
+class TableCheck {
  public:
-  explicit SizeCheck(std::string_view file) : file_(file) {}
+  explicit TableCheck(std::string_view file) : file_(file), left_(MostUnpacked(file)) {}
 
-  void Run() const {
+  void Run() {
     Require(file_.size() >= kFooterBytes, ErrorCode::kBadFile, "is too short for a table (",
             file_.size(), " bytes)");
     std::string_view footer = file_.substr(file_.size() - kFooterBytes);
     TakeBlock(footer);  // the index of filters, which is not read
-    std::string memory;
-    std::string_view index = Content(TakeBlock(footer), &memory);
-    // Restart offsets end the block; their count is its last word.
-    uint32_t restarts = 0;
-    if (index.size() >= sizeof(restarts)) {
-      std::memcpy(&restarts, index.data() + index.size() - sizeof(restarts), sizeof(restarts));
-    }
-    const uint64_t restart_bytes = (uint64_t{restarts} + 1) * sizeof(restarts);
-    Require(restart_bytes <= index.size(), ErrorCode::kBadFile, "has a damaged index block");
-    index.remove_suffix(restart_bytes);
-    while (!index.empty()) {
-      const auto shared = TakeVarint(index), added = TakeVarint(index), size = TakeVarint(index);
-      const bool whole =
-          shared && added && size && *added <= index.size() && *size <= index.size() - *added;
-      Require(whole, ErrorCode::kBadFile, "has a damaged index block");
-      std::string_view handle = index.substr(*added, *size);
-      CheckUnpackedSize(TakeBlock(handle));
-      index.remove_prefix(*added + *size);
-    }
+    CheckEntries(TakeBlock(footer), [&](std::string_view handle) {
+      CheckEntries(TakeBlock(handle), [](std::string_view) {});
+    });
   }
 
  private:
+  // Calls on_value for the value of every entry of a block.
+  template <typename F>
+  void CheckEntries(std::string_view block, F on_value) {
+    std::string memory;
+    std::string_view entries = Content(block, &memory);
+    Require(entries.size() <= left_, ErrorCode::kBadFile, "unpacks to far more than its size");
+    left_ -= entries.size();
+    // Offsets where keys begin anew end the block, the first is 0; their count is its last word.
+    constexpr size_t kWord = sizeof(uint32_t);
+    const auto word = [&](size_t offset) {
+      uint32_t value = 0;
+      if (offset + kWord <= entries.size()) std::memcpy(&value, entries.data() + offset, kWord);
+      return value;
+    };
+    const uint64_t restarts = entries.size() < kWord ? 0 : word(entries.size() - kWord);
+    const uint64_t restart_bytes = (restarts + 1) * kWord;
+    Require(restarts > 0 && restart_bytes <= entries.size() &&
+                word(entries.size() - restart_bytes) == 0,
+            ErrorCode::kBadFile, "has a damaged block");
+    entries.remove_suffix(restart_bytes);
+    while (!entries.empty()) {
+      const auto shared = TakeVarint(entries), added = TakeVarint(entries),
+                 size = TakeVarint(entries);
+      const bool whole = shared && *shared <= UINT32_MAX && added && size &&
+                         *added <= entries.size() && *size <= entries.size() - *added;
+      Require(whole, ErrorCode::kBadFile, "has a damaged block");
+      on_value(entries.substr(*added, *size));
+      entries.remove_prefix(*added + *size);
+    }
+  }
+
   // The stored bytes of the block that a handle names, with its type behind them.
   std::string_view TakeBlock(std::string_view& handle) const {
     const auto offset = TakeVarint(handle), size = TakeVarint(handle);
@@ -108,6 +128,7 @@ class SizeCheck {
   }
 
   std::string_view file_;
+  uint64_t left_;
 };
 
 class MemorySink : public leveldb::WritableFile {
@@ -131,7 +152,7 @@ void RequireOk(const leveldb::Status& status) {
 
 std::vector<std::pair<std::string, std::string>> ReadSsTable(std::string_view bytes,
                                                              const SsTableOptions& options) {
-  SizeCheck(bytes).Run();
+  TableCheck(bytes).Run();
   MemoryFile file(bytes);
   leveldb::Options table_options;
   table_options.paranoid_checks = options.check_sums;
@@ -143,8 +164,7 @@ std::vector<std::pair<std::string, std::string>> ReadSsTable(std::string_view by
   read_options.fill_cache = false;
   const std::unique_ptr<leveldb::Iterator> at(table->NewIterator(read_options));
   std::vector<std::pair<std::string, std::string>> entries;
-  // Blocks that are named twice and keys that share a long beginning make much of little.
-  uint64_t left = 4 * uint64_t{bytes.size()} + (uint64_t{32} << 20);
+  uint64_t left = MostUnpacked(bytes);
   for (at->SeekToFirst(); at->Valid(); at->Next()) {
     const uint64_t taken = at->key().size() + at->value().size() + sizeof(entries[0]);
     Require(taken <= left, ErrorCode::kBadFile, "unpacks to far more than its size");

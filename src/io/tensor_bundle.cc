@@ -1,5 +1,7 @@
 #include "io/tensor_bundle.h"
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -109,6 +111,7 @@ Tensor DecodeStrings(const proto::BundleEntryProto& entry, Shape shape, std::str
 }  // namespace
 
 BundleIndex ParseBundleIndex(std::string_view bytes, const SsTableOptions& options) {
+  const google::protobuf::LogSilencer silencer;  // what is wrong is said by an Error
   BundleIndex index;
   bool header = false;
   for (auto& [key, value] : ReadSsTable(bytes, options)) {
