@@ -62,6 +62,8 @@ struct PlanOptions {
   bool symmetric = false;    // overrides the config's `asymmetric`
   std::string weights = {};  // overrides the config's weight quantizer, where a layer takes it
   int weight_bits = 0;       // overrides the weights' num_bits, likewise; 0: does not
+  std::string rounding = {};    // overrides the config's; "nearest" or "adaround"
+  std::optional<bool> bias_correction = {};  // overrides the config's
   // Migration strength of the DMQ balancer of every layer that has a weight, over the config's.
   std::optional<double> balance = {};
   bool equalize = false;  // cross-layer equalization, also where the config does not ask for it
@@ -104,7 +106,8 @@ struct QuantizeOptions {
   int64_t batch_num = 0;        // 0: all the data, at most 256 samples
   int num_threads = 0;          // 0: all cores
   int64_t compare_samples = 4;  // for the comparison of layers; 0: none
-  std::function<void(int64_t, int64_t)> progress = {};
+  std::function<void(int64_t, int64_t)> progress = {};       // of calibration: batches
+  std::function<void(int64_t, int64_t)> tune_progress = {};  // of rounding: samples
 };
 struct LayerSummary {
   LayerRecord record;
@@ -116,6 +119,7 @@ struct QuantizeResult {
   std::vector<std::string> warnings;
   int64_t samples = 0;
   double calibration_seconds = 0;
+  double tuning_seconds = 0;  // of rounding and bias correction
 };
 // Writes PREFIX_quantized.pb, PREFIX_fake_quant.pb, PREFIX_quant.json, PREFIX_record.txt and
 // PREFIX_config.json: all of them, or on any error none. Under mpirun the processes share the

@@ -20,6 +20,11 @@ struct QuantTraits {
   std::vector<int> channel_axes = {};        // output channels within the weights ([2, 3] for HWCM)
   std::vector<int> input_channel_axes = {};  // input channels within the weights
   bool per_channel = false;                  // may the weight have a scale per channel
+  // What each of some output positions (numbered over batch, height and width; rows of a MatMul)
+  // multiplies with the weight: `out` is [positions, taps, input channels], zero where the window
+  // hangs over. Data is NHWC. Null: the layer is no sum over a window.
+  void (*unfold)(const Node&, const Tensor& data, std::span<const int64_t> positions,
+                 std::span<float> out) = nullptr;
   // Why this node cannot be quantized (dilation, transposed input, ...); nullopt if it can.
   // Whether the weight is constant is checked by the caller.
   std::optional<std::string> (*refuse)(const Node&) = nullptr;
@@ -89,6 +94,10 @@ class OpRegistry {
 // evaluate function or its output shape depends on data it does not have; kBadFile if the outputs
 // would take more than 1 GiB.
 std::vector<Tensor> EvaluateNode(const Node& node, std::span<const Tensor> inputs);
+
+// The BiasAdd of a float32 constant that is the one reader of a node's output 0; null if there is
+// none.
+Node* ConstBiasAddBehind(const Graph& graph, Node& node);
 
 // Shapes of every value of a graph, as far as they follow from the placeholders (whose shapes
 // `feeds` may override by node name) and constants. Integer operands of shapes are followed

@@ -16,6 +16,9 @@ struct WeightConfig {
   bool per_channel = true;  // ignored by ops without channel scales
   int num_steps = 32;       // nuq: centres
   int num_iterations = 1;   // nuq: rounds of clustering
+  // What the scales leave open (adze/tune.h).
+  std::string rounding = "nearest";  // or "adaround"
+  bool bias_correction = false;
   friend bool operator==(const WeightConfig&, const WeightConfig&) = default;
 };
 

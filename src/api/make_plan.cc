@@ -23,8 +23,22 @@ void OverrideWeights(const PlanOptions& options, Plan* plan) {
     if (!options.weights.empty()) weight.algorithm = options.weights;
     if (options.weight_bits != 0) weight.num_bits = options.weight_bits;
     if (!options.weights.empty() || options.weight_bits != 0) FitToLayer(info, &weight);
+    if (!options.rounding.empty()) weight.rounding = options.rounding;
+    if (options.bias_correction) weight.bias_correction = *options.bias_correction;
     if (options.balance) found->second.migration_strength = options.balance;
   }
+}
+
+// What accuracy is best with; a config that is given says all by itself.
+Config BestConfig(const std::vector<LayerInfo>& layers) {
+  Config config = DefaultConfig(layers);
+  for (const LayerInfo& layer : layers) {
+    if (!layer.has_weight) continue;
+    WeightConfig& weight = config.layers[layer.name].weight;
+    weight.rounding = "adaround";
+    weight.bias_correction = true;
+  }
+  return config;
 }
 
 }  // namespace
@@ -32,7 +46,7 @@ void OverrideWeights(const PlanOptions& options, Plan* plan) {
 Plan MakePlan(const Graph& prepared, const PlanOptions& options) {
   Plan plan;
   plan.quantizable = QuantizableLayers(prepared);
-  plan.config = options.config.empty() ? DefaultConfig(plan.quantizable)
+  plan.config = options.config.empty() ? BestConfig(plan.quantizable)
                                        : ReadConfig(options.config, plan.quantizable);
   if (options.symmetric) plan.config.activation_offset = false;
   for (auto& [name, layer] : plan.config.layers) {

@@ -10,6 +10,7 @@
 #include "adze/parallel.h"
 #include "adze/process_group.h"
 #include "adze/report.h"
+#include "adze/tune.h"
 #include "api/collect_in_group.h"
 
 namespace adze {
@@ -68,14 +69,28 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
   }
   SetNumThreads(options.num_threads);
 
-  PreparedModel model(options.model, options.plan);
+  PlanOptions plan_options = options.plan;
+  const bool without_data = !HasData(options.data) && !options.statistics.empty();
+  if (without_data) {
+    Require(plan_options.rounding != "adaround" && !plan_options.bias_correction.value_or(false),
+            ErrorCode::kInvalidArgument,
+            "rounding by adaround and bias correction need data beside the statistics; give "
+            "--images DIR or --data NAME=FILE too");
+    plan_options.rounding = "nearest";
+    plan_options.bias_correction = false;
+  }
+  PreparedModel model(options.model, plan_options);
   Graph& graph = model.graph;
   Plan& plan = model.plan;
   QuantizeResult result;
   result.warnings = model.warnings;
-  const std::unique_ptr<Dataset> data = HasData(options.data) || options.statistics.empty()
-                                            ? OpenData(options.data, model.inputs)
-                                            : nullptr;
+  if (without_data) {
+    result.warnings.push_back(
+        "without data beside the statistics weights are rounded to the nearest integers");
+    spdlog::warn("{}", result.warnings.back());
+  }
+  const std::unique_ptr<Dataset> data =
+      without_data ? nullptr : OpenData(options.data, model.inputs);
   const auto start = std::chrono::steady_clock::now();
   Record record;
   if (options.statistics.empty()) {
@@ -112,6 +127,15 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
 
   Graph rounded = graph.Clone();  // `graph` stays what the layers are compared with
   MoveWeightsToCentres(rounded, record);
+  if (WantsTuning(plan.layers)) {
+    const auto begin = std::chrono::steady_clock::now();
+    rounded = TuneWeights(graph, rounded, record, plan.layers, *data,
+                          {.samples = std::min(TuneOptions{}.samples, result.samples),
+                           .num_threads = options.num_threads,
+                           .progress = options.tune_progress});
+    result.tuning_seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
   const Graph fake_quant = BuildFakeQuantGraph(rounded, record);
   const Graph quantized = BuildQuantizedGraph(rounded, record);
   std::vector<LayerComparison> comparisons;

@@ -49,6 +49,7 @@ nlohmann::ordered_json ToJson(const QuantizeResult& result) {
   nlohmann::ordered_json json;
   json["samples"] = result.samples;
   json["calibration_seconds"] = result.calibration_seconds;
+  json["tuning_seconds"] = result.tuning_seconds;
   json["layers"] = nlohmann::ordered_json::array();
   for (const LayerSummary& layer : result.layers) {
     nlohmann::ordered_json entry = {{"name", layer.record.name}, {"op", layer.record.op}};
@@ -86,6 +87,8 @@ void Run(const Flags& flags, bool quiet) {
   if (flags.statistics.empty()) RequireData(flags.data, quiet || flags.json);
   Progress progress("calibrate", quiet || flags.json);
   options.progress = [&](int64_t done, int64_t total) { progress.Update(done, total); };
+  Progress tuning("round weights", quiet || flags.json);
+  options.tune_progress = [&](int64_t done, int64_t total) { tuning.Update(done, total); };
   const QuantizeResult result = Quantize(options);
   if (!is_first) return;
   if (flags.json) {
@@ -93,8 +96,9 @@ void Run(const Flags& flags, bool quiet) {
     return;
   }
   PrintTable(result);
-  fmt::print("\ncalibrated on {} samples in {:.1f} s, wrote\n", result.samples,
-             result.calibration_seconds);
+  fmt::print("\ncalibrated on {} samples in {:.1f} s", result.samples, result.calibration_seconds);
+  if (result.tuning_seconds > 0) fmt::print(", rounded weights in {:.1f} s", result.tuning_seconds);
+  fmt::print(", wrote\n");
   for (const auto& file : result.files) fmt::print("  {}\n", file.string());
 }
 

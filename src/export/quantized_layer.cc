@@ -9,16 +9,6 @@
 namespace adze {
 namespace {
 
-Node* BiasAddBehind(const Graph& graph, Node& node) {
-  const Value output = node.output();
-  if (graph.CountUses(output) != 1) return nullptr;
-  const std::vector<Use> uses = graph.Uses(output);
-  if (uses.empty() || uses[0].user->op() != "BiasAdd" || uses[0].input != 0) return nullptr;
-  Node* bias_add = uses[0].user;
-  const Node* bias = bias_add->input(1).node;
-  return bias->IsConst() && bias->const_value().dtype() == DType::kFloat ? bias_add : nullptr;
-}
-
 void CheckOnCentres(const QuantizedWeight& weight, const std::vector<int32_t>& cluster) {
   if (cluster.empty()) return;
   for (int8_t code : weight.values.data<int8_t>()) {
@@ -44,7 +34,7 @@ QuantizedLayer LayerOf(const Graph& graph, Node& node, const LayerRecord& record
   const std::vector<float>& scale_w = record.weight->scale;
   layer.deq_scale.clear();
   for (float scale : scale_w) layer.deq_scale.push_back(scale * layer.scale);
-  layer.bias_add = BiasAddBehind(graph, node);
+  layer.bias_add = ConstBiasAddBehind(graph, node);
   if (layer.bias_add) {
     const Tensor& bias = layer.bias_add->input(1).node->const_value();
     Require(scale_w.size() == 1 || static_cast<int64_t>(scale_w.size()) == bias.num_elements(),

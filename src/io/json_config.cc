@@ -161,6 +161,8 @@ WeightConfig ReadWeight(const json& object, const LayerInfo& layer) {
   config.num_iterations = fields.Integer("num_of_iteration", config.num_iterations);
   config.num_bits = fields.Integer("num_bits", config.num_bits);
   config.per_channel = fields.Bool("channel_wise", config.per_channel);
+  config.rounding = fields.String("rounding", config.rounding);
+  config.bias_correction = fields.Bool("bias_correction", config.bias_correction);
   fields.CheckNoOthers();
   CheckWeight(config, layer);
   return config;

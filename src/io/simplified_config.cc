@@ -100,6 +100,8 @@ WeightConfig ReadWeight(const proto::CalibrationConfig& source, const LayerInfo&
     if (scales.has_channel_wise()) config.per_channel = scales.channel_wise();
     if (scales.has_quant_bits()) config.num_bits = static_cast<int>(scales.quant_bits());
   }
+  if (source.has_rounding()) config.rounding = source.rounding();
+  config.bias_correction = source.bias_correction();
   if (strictness == Strictness::kReduce) FitToLayer(layer, &config);
   return config;
 }

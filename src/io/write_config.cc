@@ -57,6 +57,9 @@ Json ToJson(const WeightConfig& config) {
     json["num_steps"] = config.num_steps;
     json["num_of_iteration"] = config.num_iterations;
   }
+  // Not AMCT's: absent where they say what it does.
+  if (config.rounding != "nearest") json["rounding"] = config.rounding;
+  if (config.bias_correction) json["bias_correction"] = true;
   return json;
 }
 

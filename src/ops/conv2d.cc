@@ -2,6 +2,7 @@
 #include "adze/parallel.h"
 #include "ops/support/image.h"
 #include "ops/support/quantizable.h"
+#include "ops/support/unfold.h"
 
 namespace adze {
 namespace {
@@ -75,6 +76,7 @@ void register_conv2d(OpRegistry& ops) {
                                 .channel_axes = {3},
                                 .input_channel_axes = {2},
                                 .per_channel = true,
+                                .unfold = UnfoldImage,
                                 .refuse = RefuseElementType}});
 }
 

@@ -2,6 +2,7 @@
 #include "adze/parallel.h"
 #include "ops/support/image.h"
 #include "ops/support/quantizable.h"
+#include "ops/support/unfold.h"
 
 namespace adze {
 namespace {
@@ -119,6 +120,7 @@ void register_matmul(OpRegistry& ops) {
            .quant = QuantTraits{.weight_input = 1,
                                 .channel_axes = {1},
                                 .input_channel_axes = {0},
+                                .unfold = UnfoldRows,
                                 .refuse = RefuseMatMul}});
   for (const char* name : {"BatchMatMul", "BatchMatMulV2"}) {
     ops.Add({.name = name,

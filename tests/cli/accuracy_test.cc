@@ -2,6 +2,7 @@
 // program.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"
@@ -14,6 +15,9 @@ using nlohmann::json;
 
 struct Classifier {
   std::string name, preprocess;
+  // What quantization with default settings reaches at least; two images are noise.
+  int agreement;   // of 500
+  double sqnr_db;  // of the logits
 };
 
 std::filesystem::path ModelFile(const std::string& name) {
@@ -29,11 +33,12 @@ json ReadJson(const std::filesystem::path& path) { return json::parse(ReadFile(p
 
 class SlowAccuracy : public testing::TestWithParam<Classifier> {
  protected:
-  json Evaluate(const std::string& data) {
-    const auto& [name, preprocess] = GetParam();
+  json Evaluate(const std::string& data) { return EvaluateFile(ModelFile(GetParam().name), data); }
+  json EvaluateFile(const std::filesystem::path& file, const std::string& data) {
+    const auto& [name, preprocess, agreement, sqnr] = GetParam();
     const json model = ReadJson(SharedFolder() / "models/models.json")[name];
     const ProgramResult result = RunAdze(
-        "evaluate '" + ModelFile(name).string() + "' " + data + " --preprocess " + preprocess +
+        "evaluate '" + file.string() + "' " + data + " --preprocess " + preprocess +
             " --label-offset " + std::to_string(model["label_offset"].get<int>()) + " --json",
         TestFolder());
     EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -66,11 +71,32 @@ TEST_P(SlowAccuracy, EqualsTensorFlowOnStoredArrays) {
   EXPECT_NEAR(result["top5"].get<double>(), expected["top5"].get<int>() / 100.0, 1e-9);
 }
 
+TEST_P(SlowAccuracy, SurvivesQuantizationWithDefaultSettings) {
+  ADZE_NEED_SHARED();
+  const std::filesystem::path model = ModelFile(GetParam().name);
+  if (!std::filesystem::exists(model)) GTEST_SKIP() << "the model is absent";
+  const std::filesystem::path images = SharedFolder() / "images", folder = TestFolder();
+  const ProgramResult quantized =
+      RunAdze("quantize '" + model.string() + "' --images '" + (images / "calibration").string() +
+                  "' --preprocess " + GetParam().preprocess + " --batch-size 8 --output m --json",
+              folder);
+  ASSERT_EQ(quantized.exit_code, 0) << quantized.err;
+  for (const json& layer : json::parse(quantized.out)["layers"]) {
+    EXPECT_TRUE(layer["quantized"].get<bool>()) << layer;
+  }
+  const json result = EvaluateFile(folder / "m_fake_quant.pb",
+                                   "--images '" + (images / "eval").string() + "' --labels '" +
+                                       (images / "eval/labels.txt").string() + "' --reference '" +
+                                       model.string() + "' --batch-size 8");
+  EXPECT_GE(std::lround(result["agreement"].get<double>() * 500), GetParam().agreement);
+  EXPECT_GE(result["sqnr_db"].get<double>(), GetParam().sqnr_db);
+}
+
 INSTANTIATE_TEST_SUITE_P(Classifiers, SlowAccuracy,
-                         testing::Values(Classifier{"mobilenet_v1_0.25_224", "tf"},
-                                         Classifier{"mobilenet_v1_1.0_224", "tf"},
-                                         Classifier{"mobilenet_v2_1.0_224", "tf"},
-                                         Classifier{"resnet50_v1", "caffe"}),
+                         testing::Values(Classifier{"mobilenet_v1_0.25_224", "tf", 445, 19},
+                                         Classifier{"mobilenet_v1_1.0_224", "tf", 479, 23},
+                                         Classifier{"mobilenet_v2_1.0_224", "tf", 486, 23},
+                                         Classifier{"resnet50_v1", "caffe", 494, 25}),
                          [](const auto& info) {
                            std::string name = info.param.name;
                            std::replace(name.begin(), name.end(), '.', '_');

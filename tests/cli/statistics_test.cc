@@ -31,7 +31,7 @@ class StatisticsFiles : public testing::Test {
 };
 
 TEST_F(StatisticsFiles, PartsGiveWhatTheWholeGives) {
-  Run("quantize model.pbtxt --data x.npy --output whole");
+  Run("quantize model.pbtxt --data x.npy --rounding nearest --no-bias-correction --output whole");
   Run("calibrate model.pbtxt --data x.npy --shard 0/3 --statistics s_0.bin");
   Run("calibrate model.pbtxt --data x.npy --shard 1/3 --statistics s_1.bin --batch-size 2");
   const auto summary = nlohmann::json::parse(
@@ -44,6 +44,14 @@ TEST_F(StatisticsFiles, PartsGiveWhatTheWholeGives) {
     EXPECT_EQ(ReadFile(folder_ / (std::string("whole") + file)),
               ReadFile(folder_ / (std::string("merged") + file)));
   }
+  // With data beside the statistics weights are rounded by it.
+  Run("quantize model.pbtxt --data x.npy --output tuned");
+  Run("quantize model.pbtxt --data x.npy --statistics s.bin --output merged_tuned");
+  EXPECT_EQ(ReadFile(folder_ / "tuned_fake_quant.pb"),
+            ReadFile(folder_ / "merged_tuned_fake_quant.pb"));
+  EXPECT_NE(ReadFile(folder_ / "tuned_fake_quant.pb"), ReadFile(folder_ / "whole_fake_quant.pb"));
+  ExpectError("quantize model.pbtxt --statistics s.bin --rounding adaround --output out",
+              "need data beside the statistics");
 }
 
 TEST_F(StatisticsFiles, WhatDoesNotFitIsRefused) {

@@ -175,6 +175,16 @@ void AddPlanFlags(CLI::App& app, PlanFlags& flags) {
   app.add_option("--weight-bits", flags.weight_bits, "Bits of the weights: 4, 6, 7 or 8 (default)")
       ->check(CLI::IsMember({4, 6, 7, 8}))
       ->type_name("N");
+  app.add_option("--rounding", flags.rounding,
+                 "How weights become integers: adaround (default without --config; least error of "
+                 "a layer's output on the data) or nearest")
+      ->check(CLI::IsMember({"nearest", "adaround"}))
+      ->type_name("NAME");
+  app.add_flag_function(
+      "--bias-correction,!--no-bias-correction",
+      [&flags](int64_t count) { flags.bias_correction = count > 0; },
+      "Whether biases make up for what quantization takes from the mean of a channel "
+      "(default without --config: they do)");
   app.add_option("--balance", flags.balance,
                  "DMQ balancer: move range from data to weights, 0.2 (little) to 0.8")
       ->check(CLI::Range(0.2, 0.8))
@@ -191,6 +201,8 @@ PlanOptions ToPlanOptions(const PlanFlags& flags) {
           .symmetric = flags.symmetric,
           .weights = flags.weights,
           .weight_bits = flags.weight_bits,
+          .rounding = flags.rounding,
+          .bias_correction = flags.bias_correction,
           .balance = flags.balance,
           .equalize = flags.equalize};
 }

@@ -59,6 +59,8 @@ struct PlanFlags {
   bool symmetric = false;
   std::string weights;
   int weight_bits = 0;
+  std::string rounding;
+  std::optional<bool> bias_correction;
   std::optional<double> balance;
   bool equalize = false;
 };
