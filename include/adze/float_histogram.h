@@ -12,8 +12,10 @@ namespace adze {
 // What calibration keeps of a stream of float32 values, in memory that does not grow with it.
 //
 // Up to kDistinct different values are counted one by one. Beyond that a bucket is named by the top
-// bits of the float: sign, exponent and kMantissaBits of the mantissa, so no range has to be known
-// and nothing is ever binned anew. A bucket keeps how many values it saw and the sum of their
+// bits of the float: sign, exponent and kMantissaBits of the mantissa, so no range has to be known.
+// That fine are the 8 octaves up to the largest magnitude seen; each octave below has one bit less,
+// down to 4, so that buckets are no wider than those above them. When a larger magnitude comes, the
+// buckets that fall behind are added up. A bucket keeps how many values it saw and the sum of their
 // remaining mantissa bits, which gives their exact mean. Beside it stand the kExtremes largest and
 // smallest values. All of it is integers and maxima, so the same values give the same content
 // whatever their order, their batches or the histograms that were merged; merging is addition.
@@ -24,6 +26,7 @@ class FloatHistogram {
   static constexpr int kMantissaBits = 9;
   static constexpr int kDistinct = 2048;
   static constexpr int kExtremes = 1024;
+  static constexpr size_t kMostBytes = 256 << 10;
 
   // Values between `low` and `high` (equal: all have that value), `sum` of them all.
   struct Bucket {
@@ -58,6 +61,9 @@ class FloatHistogram {
   void Serialize(std::string* bytes) const;
   // Takes what Serialize wrote off the front of `bytes`. kBadFile if it is cut short or damaged.
   static FloatHistogram Deserialize(std::string_view* bytes);
+
+  // Memory in use, at most kMostBytes.
+  size_t Bytes() const;
 
   // Whether the content is the same, bit for bit.
   friend bool operator==(const FloatHistogram& a, const FloatHistogram& b);

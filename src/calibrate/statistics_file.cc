@@ -12,7 +12,7 @@ namespace {
 
 // The file: kMagic, the version, the parts in the order of Writer::Write, a hash of all that.
 constexpr std::string_view kMagic = "ADZESTAT";
-constexpr uint64_t kVersion = 1;
+constexpr uint64_t kVersion = 2;
 constexpr size_t kHashBytes = sizeof(uint64_t);
 
 void AppendFixed(uint64_t value, size_t size, std::string* bytes) {

@@ -1,67 +1,109 @@
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <map>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace adze {
 
-// Counts each different float of a stream while there are few of them: an open hash table that
-// grows.
+// Counts each different float of a stream while there are few of them: an open hash table. 0 is
+// none of them.
 class DistinctValues {
  public:
-  explicit DistinctValues(size_t most) : most_(most), slots_(64) {}
+  explicit DistinctValues(size_t most) : most_(most), slots_(std::bit_ceil(8 * most)) {
+    shift_ = 32 - std::countr_zero(slots_.size());
+  }
+
+  // How many it took, from the first, until one would have been one too many. At most 2^31.
+  size_t Add(std::span<const uint32_t> values) {
+    if (num_added_ + values.size() > kMostAdded) Carry();
+    num_added_ += values.size();
+    Slot* const slots = slots_.data();
+    for (size_t i = 0; i < values.size(); ++i) {
+      const uint32_t bits = values[i];
+      size_t slot = Hash(bits);
+      if (slots[slot].bits != bits) {
+        slot = Probe(slot, bits);
+        if (slots[slot].bits == 0 && !Take(slot, bits)) return i;
+      }
+      ++slots[slot].count;
+    }
+    return values.size();
+  }
 
   // False, with nothing changed, if the value would be one too many.
   bool Add(float value, uint64_t count) {
-    const uint32_t bits = std::bit_cast<uint32_t>(value);
-    Slot* slot = &SlotOf(bits);
-    if (slot->count == 0) {
-      if (size_ == most_) return false;
-      if (4 * ++size_ > slots_.size()) {
-        Grow();
-        slot = &SlotOf(bits);
-      }
-      slot->bits = bits;
-    }
-    slot->count += count;
+    const auto bits = std::bit_cast<uint32_t>(value);
+    const size_t slot = Probe(Hash(bits), bits);
+    if (slots_[slot].bits == 0 && !Take(slot, bits)) return false;
+    if (carried_.empty()) carried_.resize(slots_.size());
+    carried_[slot] += count;
     return true;
   }
 
-  // Ascending.
-  std::map<float, uint64_t> Sorted() const {
-    std::map<float, uint64_t> sorted;
-    for (const Slot& slot : slots_) {
-      if (slot.count > 0) sorted[std::bit_cast<float>(slot.bits)] = slot.count;
+  // Calls body(value, count) for each, in any order.
+  template <typename Body>
+  void ForEach(const Body& body) const {
+    for (size_t slot = 0; slot < slots_.size(); ++slot) {
+      if (slots_[slot].bits == 0) continue;
+      const uint64_t carried = carried_.empty() ? 0 : carried_[slot];
+      body(std::bit_cast<float>(slots_[slot].bits), carried + slots_[slot].count);
     }
+  }
+
+  // Ascending.
+  std::vector<std::pair<float, uint64_t>> Sorted() const {
+    std::vector<std::pair<float, uint64_t>> sorted;
+    sorted.reserve(size_);
+    ForEach([&](float value, uint64_t count) { sorted.emplace_back(value, count); });
+    std::sort(sorted.begin(), sorted.end());
     return sorted;
+  }
+
+  size_t Bytes() const {
+    return slots_.capacity() * sizeof(Slot) + carried_.capacity() * sizeof(uint64_t);
   }
 
  private:
   struct Slot {
-    uint32_t bits = 0;
-    uint64_t count = 0;
+    uint32_t bits = 0;  // 0: free
+    uint32_t count = 0;
   };
+  static constexpr uint64_t kMostAdded = uint64_t{1} << 31;
 
-  // Where the value is or would be.
-  Slot& SlotOf(uint32_t bits) {
-    const int shift = 32 - std::countr_zero(slots_.size());
-    for (size_t i = (bits * 0x9E3779B1u) >> shift;; i = (i + 1) & (slots_.size() - 1)) {
-      if (slots_[i].count == 0 || slots_[i].bits == bits) return slots_[i];
+  size_t Hash(uint32_t bits) const { return (bits * 0x9E3779B1u) >> shift_; }
+
+  // From this slot on, the one that holds these bits, or the free one where they belong.
+  size_t Probe(size_t slot, uint32_t bits) const {
+    while (slots_[slot].bits != 0 && slots_[slot].bits != bits) {
+      slot = (slot + 1) & (slots_.size() - 1);
     }
+    return slot;
   }
 
-  void Grow() {
-    std::vector<Slot> old(2 * slots_.size());
-    old.swap(slots_);
-    for (const Slot& slot : old) {
-      if (slot.count > 0) SlotOf(slot.bits) = slot;
+  bool Take(size_t slot, uint32_t bits) {
+    if (size_ == most_) return false;
+    slots_[slot].bits = bits;
+    ++size_;
+    return true;
+  }
+
+  void Carry() {
+    if (carried_.empty()) carried_.resize(slots_.size());
+    for (size_t slot = 0; slot < slots_.size(); ++slot) {
+      carried_[slot] += std::exchange(slots_[slot].count, 0);
     }
+    num_added_ = 0;
   }
 
   size_t most_, size_ = 0;
+  int shift_ = 0;
+  uint64_t num_added_ = 0;  // one by one, since the last carry
   std::vector<Slot> slots_;
+  std::vector<uint64_t> carried_;  // the rest of each count; empty: none
 };
 
 }  // namespace adze

@@ -14,7 +14,7 @@ namespace {
 
 int64_t KeyOf(double x) {
   const auto magnitude = static_cast<float>(std::fabs(x));
-  return std::bit_cast<uint32_t>(magnitude) >> FloatBuckets::kShift;
+  return std::bit_cast<uint32_t>(magnitude) >> FloatBuckets::kFineShift;
 }
 
 }  // namespace
@@ -55,7 +55,7 @@ Distribution::Moments Distribution::Bucket::Below(double point) const {
 // A channel whose weights died has one value everywhere, so that its bucket has far more values
 // than its neighbours: what it has more is taken for one value, and lies where it gives the
 // bucket's sum. Takes it out of `bucket`, which is buckets[i]; a count of 0 if there is none.
-Distribution::Point Distribution::TakeRepeated(const std::vector<FloatHistogram::Bucket>& buckets,
+Distribution::Point Distribution::TakeRepeated(std::span<const FloatHistogram::Bucket> buckets,
                                                size_t i, FloatHistogram::Bucket* bucket) {
   constexpr uint64_t kFewest = 64, kTimes = 4;
   uint64_t others = 0;  // as many as a neighbour has
@@ -79,7 +79,8 @@ Distribution::Point Distribution::TakeRepeated(const std::vector<FloatHistogram:
 // out a bucket holds few values and is much wider than the scale of 16 bits.
 Distribution::Distribution(const FloatHistogram& values) {
   constexpr size_t kTail = 256;  // values on either side; each costs SquaredError as a level does
-  std::vector<FloatHistogram::Bucket> buckets = values.Buckets();
+  const std::vector<FloatHistogram::Bucket> all_buckets = values.Buckets();
+  std::span<const FloatHistogram::Bucket> buckets(all_buckets);
   std::map<double, double> points;
   // Takes buckets off the end of the list that holds the next of these values.
   const auto take = [&](std::span<const float> tail, auto end, auto drop) {
@@ -95,10 +96,11 @@ Distribution::Distribution(const FloatHistogram& values) {
   const std::vector<float> largest = values.LargestValues(), smallest = values.SmallestValues();
   take(
       std::span(largest).first(std::min(kTail, largest.size())),
-      [&] { return std::prev(buckets.end()); }, [&] { buckets.pop_back(); });
+      [&] { return std::prev(buckets.end()); },
+      [&] { buckets = buckets.first(buckets.size() - 1); });
   take(
       std::span(smallest).first(std::min(kTail, smallest.size())), [&] { return buckets.begin(); },
-      [&] { buckets.erase(buckets.begin()); });
+      [&] { buckets = buckets.subspan(1); });
 
   Moments in_points, in_buckets;
   for (size_t i = 0; i < buckets.size(); ++i) {
@@ -152,7 +154,9 @@ Distribution::Moments Distribution::BucketsBelow(double point) const {
   if (point >= highest_bucket()) return prefix_.back();
   const int64_t at =
       std::clamp<int64_t>(Order(point) - lowest_order_, 0, static_cast<int64_t>(first_.size()) - 1);
-  const int32_t i = first_[at];
+  int32_t i = first_[at];
+  // A coarse bucket spans many keys; those behind its middle lead to the next one.
+  if (i > 0 && point < buckets_[i - 1].low + buckets_[i - 1].width) --i;
   return point <= buckets_[i].low ? prefix_[i] : prefix_[i] + buckets_[i].Below(point);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "adze/float_histogram.h"
@@ -51,7 +52,7 @@ class Distribution {
     Moments Below(double point) const;
   };
   static Bucket MakeBucket(const FloatHistogram::Bucket& from);
-  static Point TakeRepeated(const std::vector<FloatHistogram::Bucket>& buckets, size_t i,
+  static Point TakeRepeated(std::span<const FloatHistogram::Bucket> buckets, size_t i,
                             FloatHistogram::Bucket* bucket);
   void MakeIndex();
   Moments PointsBelow(double point) const;

@@ -10,42 +10,59 @@
 
 namespace adze {
 
-// The largest kept values of a stream, as a multiset: order-free.
+// The largest kept values of a stream, or the smallest, as a multiset: order-free.
 class Extremes {
  public:
-  explicit Extremes(size_t keep) : keep_(keep) {}
+  enum Side { kSmallest = -1, kLargest = 1 };
 
-  // Values that are not above this cannot be among the largest (or are equal to the least of them,
-  // which changes nothing).
-  float threshold() const { return threshold_; }
+  Extremes(size_t keep, Side side) : keep_(keep), sign_(static_cast<float>(side)) {}
 
-  // Takes what is above the threshold; ignores the rest and what is not finite.
+  // Whether a value can be among the extremes. (One that equals the last of them cannot: it
+  // changes nothing.)
+  bool Wants(float value) const { return sign_ * value > threshold_; }
+
+  // Takes those that it wants; ignores what is not finite.
   void Add(std::span<const float> values) {
-    for (float value : values) {
-      if (!(value > threshold_) || !std::isfinite(value)) continue;
-      values_.push_back(value + 0.0f);  // -0 becomes +0, so that equal values have equal bits
-      if (values_.size() >= 2 * keep_) Shrink();
+    // A test of several values at once takes the place of most branches.
+    constexpr size_t kGroup = 32;
+    for (; values.size() >= kGroup; values = values.subspan(kGroup)) {
+      int wanted = 0;
+      for (size_t i = 0; i < kGroup; ++i) wanted |= sign_ * values[i] > threshold_;
+      if (wanted) AddEach(values.first(kGroup));
     }
+    AddEach(values);
   }
 
-  // The kept values, largest first.
+  // The kept values, the most extreme first.
   std::vector<float> Sorted() const {
-    std::vector<float> sorted = values_;
+    std::vector<float> sorted = signed_;
     std::sort(sorted.begin(), sorted.end(), std::greater<>());
     if (sorted.size() > keep_) sorted.resize(keep_);
+    for (float& value : sorted) value = sign_ * value + 0.0f;  // one kind of 0
     return sorted;
   }
 
+  size_t Bytes() const { return signed_.capacity() * sizeof(float); }
+
  private:
+  void AddEach(std::span<const float> values) {
+    for (float value : values) {
+      if (!Wants(value) || !std::isfinite(value)) continue;
+      signed_.push_back(sign_ * value);
+      if (signed_.size() >= 2 * keep_) Shrink();
+    }
+  }
+
   void Shrink() {
-    std::nth_element(values_.begin(), values_.begin() + keep_ - 1, values_.end(), std::greater<>());
-    values_.resize(keep_);
-    threshold_ = values_.back();
+    std::nth_element(signed_.begin(), signed_.begin() + keep_ - 1, signed_.end(), std::greater<>());
+    signed_.resize(keep_);
+    threshold_ = signed_.back();
   }
 
   size_t keep_;
-  float threshold_ = -std::numeric_limits<float>::infinity();
-  std::vector<float> values_;
+  float sign_;
+  float threshold_ = -std::numeric_limits<float>::infinity();  // times sign
+  std::vector<float> signed_;                                  // values times sign
 };
 
 }  // namespace adze

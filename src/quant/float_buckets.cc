@@ -1,110 +1,116 @@
 #include "quant/float_buckets.h"
 
-#include <sys/mman.h>
-
-#include <algorithm>
-#include <new>
+#include <tuple>
 
 namespace adze {
 namespace {
 
-constexpr size_t kTableBytes =
-    sizeof(uint64_t) * FloatBuckets::kPages * static_cast<size_t>(FloatBuckets::kPageSize);
+constexpr int kCountShift = FloatBuckets::kCountShift;
+constexpr uint64_t kSumBits = (uint64_t{1} << kCountShift) - 1;
 
-// A pending word is the sum over its values of (one + their bits). With key << kShift their common
-// top bits, the sum is count * (one + (key << kShift)) + low_sum, and low_sum is smaller than that
-// factor, so that one division tells count and low_sum apart. Adding the whole bits spares the
-// inner loop a mask.
-constexpr uint64_t kOne = uint64_t{1} << 40;
-
-FloatBuckets::Count Split(uint64_t word, uint32_t key) {
-  const uint64_t factor = kOne + (static_cast<uint64_t>(key) << FloatBuckets::kShift);
-  return {word / factor, word % factor};
-}
+// A slot has less than 2^kCarryCount values and a sum below 2^kCarrySum after a carry; kMostPacked
+// more, each with up to kCoarseShift low bits, fill neither the count nor the sum.
+static_assert((uint64_t{1} << 20) + FloatBuckets::kMostPacked < uint64_t{1} << (64 - kCountShift));
+static_assert((uint64_t{1} << 36) + (FloatBuckets::kMostPacked << FloatBuckets::kCoarseShift) <=
+              uint64_t{1} << kCountShift);
 
 }  // namespace
 
-// Zero pages of the system: what no value reaches takes no memory. A page of buckets is a page of
-// memory. Huge pages would undo that.
-FloatBuckets::FloatBuckets() {
-  void* table = mmap(nullptr, kTableBytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (table == MAP_FAILED) throw std::bad_alloc();
-#ifdef MADV_NOHUGEPAGE
-  madvise(table, kTableBytes, MADV_NOHUGEPAGE);
-#endif
-  pending_.reset(static_cast<uint64_t*>(table));
+void FloatBuckets::Raise(int top) {
+  if (top <= top_) return;
+  const auto fine_from = static_cast<uint32_t>(std::max(top - kFineOctaves + 1, 0)) << 23;
+  std::vector<std::tuple<bool, Bounds, Count>> behind;
+  ForEach([&](bool negative, Bounds bounds, Count count) {
+    if (bounds.first < fine_from && bounds.shift < kCoarseShift) {
+      behind.emplace_back(negative, bounds, count);
+    }
+  });
+  for (const auto& [negative, bounds, count] : behind) Set(negative, SlotOf(bounds.first), {});
+  top_ = top;
+  for (const auto& [negative, bounds, count] : behind) Add(negative, bounds, count);
 }
 
-void FloatBuckets::Unmap::operator()(uint64_t* table) const { munmap(table, kTableBytes); }
+void FloatBuckets::Reserve(uint64_t num_values) {
+  if (num_packed_ + num_values > kMostPacked) Carry();
+  num_packed_ += num_values;
+}
 
-void FloatBuckets::Add(std::span<const uint32_t> bits) {
-  while (!bits.empty()) {
-    if (num_pending_ == kMostPending) Flush();
-    const auto chunk = bits.first(std::min<uint64_t>(bits.size(), kMostPending - num_pending_));
-    uint64_t* const pending = pending_.get();
-    uint32_t least = least_, most = most_;
-    for (uint32_t b : chunk) {
-      least = std::min(least, b & 0x7fffffffu);
-      most = std::max(most, b & 0x7fffffffu);
-    }
-    least_ = least;
-    most_ = most;
-    for (uint32_t b : chunk) pending[b >> kShift] += kOne + b;
-    num_pending_ += chunk.size();
-    bits = bits.subspan(chunk.size());
+void FloatBuckets::TakePacked(bool negative, uint32_t first, std::span<uint64_t> words) {
+  std::vector<uint64_t>& low = signs_[negative].low;
+  if (low.empty()) low.resize(kSlots);
+  uint64_t* const sums = low.data() + first;
+  // Most lines of rare values are empty; their memory need not be touched.
+  constexpr size_t kLine = 8;
+  size_t i = 0;
+  for (; i + kLine <= words.size(); i += kLine) {
+    uint64_t* const line = words.data() + i;
+    uint64_t any = 0;
+    for (size_t j = 0; j < kLine; ++j) any |= line[j];
+    if (any == 0) continue;
+    for (size_t j = 0; j < kLine; ++j) sums[i + j] += line[j];
+    for (size_t j = 0; j < kLine; ++j) line[j] = 0;
+  }
+  for (; i < words.size(); ++i) {
+    sums[i] += words[i];
+    words[i] = 0;
   }
 }
 
 void FloatBuckets::Add(uint32_t bits, uint64_t count) {
-  Add(bits >> kShift, Count{count, count * (bits & ((1u << kShift) - 1))});
+  const uint32_t magnitude = bits & 0x7fffffffu;
+  Raise(static_cast<int>(magnitude >> 23));
+  const Bounds bounds = BoundsAt(magnitude);
+  Add(bits != magnitude, bounds, {count, count * (magnitude - bounds.first)});
 }
 
-void FloatBuckets::Add(uint32_t key, Count count) {
-  Count& bucket = MutablePage(key / kPageSize)[key % kPageSize];
-  bucket.count += count.count;
-  bucket.low_sum += count.low_sum;
-}
-
-FloatBuckets::Page& FloatBuckets::MutablePage(int page) {
-  if (!pages_[page]) pages_[page] = std::make_unique<Page>();
-  return *pages_[page];
-}
-
-FloatBuckets::Count FloatBuckets::operator[](uint32_t key) const {
-  Count result;
-  const int page = key / kPageSize;
-  if (pages_[page]) result = (*pages_[page])[key % kPageSize];
-  if (IsPending(page)) {
-    const Count pending = Split(pending_[key], key);
-    result.count += pending.count;
-    result.low_sum += pending.low_sum;
-  }
-  return result;
+void FloatBuckets::Add(bool negative, Bounds bounds, Count count) {
+  const uint32_t slot = SlotOf(bounds.first);
+  const Count before = At(negative, slot);
+  count.low_sum += count.count * (bounds.first - BoundsAt(bounds.first).first);
+  Set(negative, slot, {before.count + count.count, before.low_sum + count.low_sum});
 }
 
 void FloatBuckets::Merge(const FloatBuckets& other) {
-  for (int page = 0; page < kPages; ++page) {
-    if (!other.HasPage(page)) continue;
-    for (uint32_t key = page * kPageSize; key < (page + 1u) * kPageSize; ++key) {
-      const Count count = other[key];
-      if (count.count > 0) Add(key, count);
-    }
-  }
+  Raise(other.top_);
+  other.ForEach([&](bool negative, Bounds bounds, Count count) { Add(negative, bounds, count); });
 }
 
-void FloatBuckets::Flush() {
-  for (int page = 0; page < kPages; ++page) {
-    if (!IsPending(page)) continue;
-    for (uint32_t key = page * kPageSize; key < (page + 1u) * kPageSize; ++key) {
-      if (pending_[key] == 0) continue;
-      Add(key, Split(pending_[key], key));
-      pending_[key] = 0;
-    }
+size_t FloatBuckets::Bytes() const {
+  size_t bytes = sizeof(*this);
+  for (const OneSign& sign : signs_) {
+    bytes += sign.low.capacity() * sizeof(uint64_t) + sign.high.capacity() * sizeof(High);
   }
-  num_pending_ = 0;
-  least_ = UINT32_MAX;
-  most_ = 0;
+  return bytes;
+}
+
+FloatBuckets::Count FloatBuckets::At(bool negative, uint32_t slot) const {
+  const OneSign& sign = signs_[negative];
+  if (sign.low.empty()) return {};
+  Count count = {sign.low[slot] >> kCountShift, sign.low[slot] & kSumBits};
+  if (!sign.high.empty()) {
+    count.count += uint64_t{sign.high[slot].count} << kCarryCount;
+    count.low_sum += uint64_t{sign.high[slot].sum} << kCarrySum;
+  }
+  return count;
+}
+
+void FloatBuckets::Set(bool negative, uint32_t slot, Count count) {
+  OneSign& sign = signs_[negative];
+  if (sign.low.empty()) sign.low.resize(kSlots);
+  const High high = {static_cast<uint32_t>(count.count >> kCarryCount),
+                     static_cast<uint32_t>(count.low_sum >> kCarrySum)};
+  if (sign.high.empty() && (high.count > 0 || high.sum > 0)) sign.high.resize(kSlots);
+  if (!sign.high.empty()) sign.high[slot] = high;
+  sign.low[slot] = (count.count & ((uint64_t{1} << kCarryCount) - 1)) << kCountShift |
+                   (count.low_sum & ((uint64_t{1} << kCarrySum) - 1));
+}
+
+void FloatBuckets::Carry() {
+  for (const bool negative : {false, true}) {
+    if (signs_[negative].low.empty()) continue;
+    for (uint32_t slot = 0; slot < kSlots; ++slot) Set(negative, slot, At(negative, slot));
+  }
+  num_packed_ = 0;
 }
 
 }  // namespace adze

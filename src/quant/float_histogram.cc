@@ -1,6 +1,7 @@
 #include "adze/float_histogram.h"
 
 #include <bit>
+#include <cmath>
 
 #include "adze/error.h"
 #include "quant/float_histogram_impl.h"
@@ -8,16 +9,16 @@
 namespace adze {
 namespace {
 
-float FromKey(uint32_t key) { return std::bit_cast<float>(key << FloatBuckets::kShift); }
-
-FloatHistogram::Bucket ToBucket(uint32_t key, FloatBuckets::Count count) {
-  constexpr uint32_t kSign = 1u << (31 - FloatBuckets::kShift);
-  const uint32_t magnitude = key & (kSign - 1);
-  const double near = FromKey(magnitude), unit = FromKey(magnitude + 1) - near;
-  const double sum = static_cast<double>(count.count) * near +
-                     static_cast<double>(count.low_sum) * unit / (1 << FloatBuckets::kShift);
-  if (key & kSign) return {-(near + unit), -near, count.count, -sum};
-  return {near, near + unit, count.count, sum};
+FloatHistogram::Bucket ToBucket(bool negative, FloatBuckets::Bounds bounds,
+                                FloatBuckets::Count count) {
+  const double near = std::bit_cast<float>(bounds.first);
+  // The bucket below infinity ends where the next exponent would begin.
+  const double unit = std::ldexp(1.0, static_cast<int>(bounds.first >> 23) - 150);
+  const double width = std::ldexp(unit, bounds.shift);
+  const double sum =
+      static_cast<double>(count.count) * near + static_cast<double>(count.low_sum) * unit;
+  if (negative) return {-(near + width), -near, count.count, -sum};
+  return {near, near + width, count.count, sum};
 }
 
 }  // namespace
@@ -28,9 +29,10 @@ FloatHistogram::FloatHistogram(FloatHistogram&&) noexcept = default;
 FloatHistogram& FloatHistogram::operator=(FloatHistogram&&) noexcept = default;
 
 void FloatHistogram::Observe(std::span<const float> values) {
+  FloatScatter scatter(&impl_->buckets);
   for (size_t begin = 0; begin < values.size(); begin += Sifted::kBlock) {
     impl_->ObserveBlock(
-        values.subspan(begin, std::min<size_t>(Sifted::kBlock, values.size() - begin)));
+        values.subspan(begin, std::min<size_t>(Sifted::kBlock, values.size() - begin)), &scatter);
   }
 }
 
@@ -44,7 +46,7 @@ void FloatHistogram::Merge(const FloatHistogram& other) {
     impl_->buckets.Merge(other.impl_->buckets);
   }
   impl_->largest.Add(other.impl_->largest.Sorted());
-  impl_->largest_negated.Add(other.impl_->largest_negated.Sorted());
+  impl_->smallest.Add(other.impl_->smallest.Sorted());
 }
 
 uint64_t FloatHistogram::count() const {
@@ -53,19 +55,11 @@ uint64_t FloatHistogram::count() const {
   return count;
 }
 
-uint64_t FloatHistogram::count_nonfinite() const {
-  uint64_t count = impl_->nonfinite;
-  impl_->ForEachBucket(false, [&](uint32_t, FloatBuckets::Count bucket) { count += bucket.count; });
-  return count;
-}
+uint64_t FloatHistogram::count_nonfinite() const { return impl_->nonfinite; }
 
 std::vector<float> FloatHistogram::LargestValues() const { return impl_->largest.Sorted(); }
 
-std::vector<float> FloatHistogram::SmallestValues() const {
-  std::vector<float> values = impl_->largest_negated.Sorted();
-  for (float& value : values) value = -value + 0.0f;
-  return values;
-}
+std::vector<float> FloatHistogram::SmallestValues() const { return impl_->smallest.Sorted(); }
 
 float FloatHistogram::Largest(uint64_t k) const {
   const std::vector<float> largest = impl_->largest.Sorted();
@@ -82,8 +76,8 @@ float FloatHistogram::Largest(uint64_t k) const {
 }
 
 float FloatHistogram::Smallest(uint64_t k) const {
-  const std::vector<float> negated = impl_->largest_negated.Sorted();
-  if (k >= 1 && k <= negated.size()) return -negated[k - 1] + 0.0f;
+  const std::vector<float> smallest = impl_->smallest.Sorted();
+  if (k >= 1 && k <= smallest.size()) return smallest[k - 1];
   return Largest(count() + 1 - k);
 }
 
@@ -96,18 +90,25 @@ std::vector<FloatHistogram::Bucket> FloatHistogram::Buckets() const {
           {value, value, count, static_cast<double>(value) * static_cast<double>(count)});
     }
   }
-  impl_->ForEachBucket(true, [&](uint32_t key, FloatBuckets::Count count) {
-    result.push_back(ToBucket(key, count));
-  });
+  impl_->buckets.ForEach(
+      [&](bool negative, FloatBuckets::Bounds bounds, FloatBuckets::Count count) {
+        result.push_back(ToBucket(negative, bounds, count));
+      });
   std::sort(result.begin(), result.end(),
             [](const Bucket& a, const Bucket& b) { return a.low < b.low; });
   return result;
 }
 
+size_t FloatHistogram::Bytes() const {
+  return sizeof(Impl) + impl_->buckets.Bytes() + impl_->largest.Bytes() + impl_->smallest.Bytes() +
+         (impl_->distinct ? impl_->distinct->Bytes() : 0);
+}
+
 bool operator==(const FloatHistogram& a, const FloatHistogram& b) {
-  return a.Buckets() == b.Buckets() && a.count_nonfinite() == b.count_nonfinite() &&
-         a.impl_->largest.Sorted() == b.impl_->largest.Sorted() &&
-         a.impl_->largest_negated.Sorted() == b.impl_->largest_negated.Sorted();
+  std::string bytes_of_a, bytes_of_b;
+  a.Serialize(&bytes_of_a);
+  b.Serialize(&bytes_of_b);
+  return bytes_of_a == bytes_of_b;
 }
 
 }  // namespace adze

@@ -1,4 +1,4 @@
-#include <map>
+#include <algorithm>
 
 #include "adze/error.h"
 #include "adze/varint.h"
@@ -7,8 +7,8 @@
 namespace adze {
 namespace {
 
-// More than any run sees, and sums of counts times 2^kShift stay below 2^64.
-constexpr uint64_t kMostValues = uint64_t{1} << 48;
+// More than any run sees; the low bits of so many values do not overflow a sum.
+constexpr uint64_t kMostValues = uint64_t{1} << 44;
 
 // Numbers floats so that a larger float has a larger number; and back.
 uint32_t Rank(float value) {
@@ -56,7 +56,7 @@ class KeyReader {
   uint64_t end_, next_ = 0;
 };
 
-void WriteValues(const std::map<float, uint64_t>& counts, std::string* bytes) {
+void WriteValues(const std::vector<std::pair<float, uint64_t>>& counts, std::string* bytes) {
   AppendVarint(counts.size(), bytes);
   KeyWriter writer(bytes);
   for (const auto& [value, count] : counts) writer.Write(Rank(value) - kLowestRank, count);
@@ -76,8 +76,13 @@ void ReadValues(std::string_view* bytes, uint64_t most_values, uint64_t most_cou
 }
 
 void WriteExtremes(const Extremes& extremes, std::string* bytes) {
-  std::map<float, uint64_t> counts;
-  for (float value : extremes.Sorted()) ++counts[value];
+  std::vector<float> values = extremes.Sorted();
+  std::sort(values.begin(), values.end());
+  std::vector<std::pair<float, uint64_t>> counts;
+  for (float value : values) {
+    if (counts.empty() || counts.back().first != value) counts.emplace_back(value, 0);
+    ++counts.back().second;
+  }
   WriteValues(counts, bytes);
 }
 
@@ -87,26 +92,57 @@ void ReadExtremes(std::string_view* bytes, Extremes* extremes) {
              [&](float value, uint64_t count) { extremes->Add(std::vector<float>(count, value)); });
 }
 
+// Buckets are numbered by their first magnitude, in units of the fine ones; negative ones follow.
+constexpr uint64_t kUnits = kInfinityBits >> FloatBuckets::kFineShift;
+
+void WriteBuckets(const FloatBuckets& buckets, std::string* bytes) {
+  using Bounds = FloatBuckets::Bounds;
+  uint64_t size = 0;
+  buckets.ForEach([&](bool, Bounds, FloatBuckets::Count) { ++size; });
+  AppendVarint(buckets.top(), bytes);
+  AppendVarint(size, bytes);
+  KeyWriter writer(bytes);
+  buckets.ForEach([&](bool negative, Bounds bounds, FloatBuckets::Count count) {
+    writer.Write((bounds.first >> FloatBuckets::kFineShift) + (negative ? kUnits : 0), count.count);
+    AppendVarint(count.low_sum, bytes);
+  });
+}
+
+void ReadBuckets(std::string_view* bytes, uint64_t most_count, FloatBuckets* buckets) {
+  const auto top = static_cast<int>(TakeVarint(bytes, kLeastBits >> 23, 254, "an exponent"));
+  const uint64_t size = TakeVarint(bytes, 1, 2 * FloatBuckets::kSlots, "a number of buckets");
+  buckets->Raise(top);
+  bool reaches_top = false;
+  KeyReader reader(bytes, 2 * kUnits);
+  for (uint64_t i = 0; i < size; ++i) {
+    const auto [key, count] = reader.Read(most_count);
+    most_count -= count;
+    const auto magnitude = static_cast<uint32_t>(key % kUnits << FloatBuckets::kFineShift);
+    const FloatBuckets::Bounds bounds = buckets->BoundsAt(magnitude);
+    const auto exponent = static_cast<int>(magnitude >> 23);
+    Require(magnitude >= kLeastBits && exponent <= top && bounds.first == magnitude,
+            ErrorCode::kBadFile, "there is no such bucket");
+    reaches_top |= exponent == top;
+    const uint64_t most_sum = count * ((uint64_t{1} << bounds.shift) - 1);
+    const uint64_t sum = TakeVarint(bytes, 0, most_sum, "the sum of a bucket");
+    buckets->Add(key >= kUnits, bounds, {count, sum});
+  }
+  Require(reaches_top, ErrorCode::kBadFile, "the largest buckets are empty");
+}
+
 }  // namespace
 
 void FloatHistogram::Serialize(std::string* bytes) const {
   AppendVarint(impl_->zeros, bytes);
-  AppendVarint(count_nonfinite(), bytes);
+  AppendVarint(impl_->nonfinite, bytes);
   WriteExtremes(impl_->largest, bytes);
-  WriteExtremes(impl_->largest_negated, bytes);
+  WriteExtremes(impl_->smallest, bytes);
   AppendVarint(impl_->distinct.has_value(), bytes);
   if (impl_->distinct) {
     WriteValues(impl_->distinct->Sorted(), bytes);
-    return;
+  } else {
+    WriteBuckets(impl_->buckets, bytes);
   }
-  uint64_t size = 0;
-  impl_->ForEachBucket(true, [&](uint32_t, FloatBuckets::Count) { ++size; });
-  AppendVarint(size, bytes);
-  KeyWriter writer(bytes);
-  impl_->ForEachBucket(true, [&](uint32_t key, FloatBuckets::Count count) {
-    writer.Write(key, count.count);
-    AppendVarint(count.low_sum, bytes);
-  });
 }
 
 FloatHistogram FloatHistogram::Deserialize(std::string_view* bytes) {
@@ -114,31 +150,18 @@ FloatHistogram FloatHistogram::Deserialize(std::string_view* bytes) {
   Impl& impl = *histogram.impl_;
   impl.zeros = TakeVarint(bytes, 0, kMostValues, "a count");
   impl.nonfinite = TakeVarint(bytes, 0, kMostValues, "a count");
-  uint64_t left = kMostValues - impl.zeros;
+  const uint64_t most = kMostValues - impl.zeros;
   ReadExtremes(bytes, &impl.largest);
-  ReadExtremes(bytes, &impl.largest_negated);
+  ReadExtremes(bytes, &impl.smallest);
   if (TakeVarint(bytes, 0, 1, "a flag")) {
-    ReadValues(bytes, kDistinct, left, [&](float value, uint64_t count) {
+    ReadValues(bytes, kDistinct, most, [&](float value, uint64_t count) {
       Require(std::abs(value) >= std::bit_cast<float>(kLeastBits), ErrorCode::kBadFile,
               "a value that counts as 0 stands among the others");
       impl.distinct->Add(value, count);
     });
-    return histogram;
-  }
-  impl.distinct.reset();
-  constexpr uint32_t kKeys = FloatBuckets::kPages * FloatBuckets::kPageSize;
-  const uint64_t size = TakeVarint(bytes, 0, kKeys, "a number of buckets");
-  KeyReader reader(bytes, kKeys);
-  for (uint64_t i = 0; i < size; ++i) {
-    const auto [key, count] = reader.Read(left);
-    const uint32_t magnitude = key % (kKeys / 2);
-    Require(magnitude >= kLeastBits >> FloatBuckets::kShift &&
-                magnitude < kKeys / 2 - FloatBuckets::kPageSize,
-            ErrorCode::kBadFile, "a bucket is out of range");
-    left -= count;
-    const uint64_t most_sum = count * ((1u << FloatBuckets::kShift) - 1);
-    impl.buckets.Add(
-        key, FloatBuckets::Count{count, TakeVarint(bytes, 0, most_sum, "a sum of a bucket")});
+  } else {
+    impl.distinct.reset();
+    ReadBuckets(bytes, most, &impl.buckets);
   }
   return histogram;
 }

@@ -1,74 +1,65 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "adze/float_histogram.h"
 #include "quant/distinct_values.h"
 #include "quant/extremes.h"
 #include "quant/float_buckets.h"
+#include "quant/float_scatter.h"
 #include "quant/sift.h"
 
 namespace adze {
 
 struct FloatHistogram::Impl {
-  uint64_t zeros = 0;      // and what is as good as 0
-  uint64_t nonfinite = 0;  // while values are distinct; buckets count them otherwise
+  uint64_t zeros = 0;  // and what is as good as 0
+  uint64_t nonfinite = 0;
   std::optional<DistinctValues> distinct{kDistinct};  // absent: in the buckets
   FloatBuckets buckets;
-  Extremes largest{kExtremes}, largest_negated{kExtremes};
+  Extremes largest{kExtremes, Extremes::kLargest};
+  Extremes smallest{kExtremes, Extremes::kSmallest};
 
-  void ObserveBlock(std::span<const float> values) {
+  void ObserveBlock(std::span<const float> values, FloatScatter* scatter) {
     Sifted sifted;
-    Sift(values, -largest_negated.threshold(), largest.threshold(), &sifted);
+    Sift(values, &sifted);
+    if (sifted.most_magnitude >= kInfinityBits) return ObserveFinite(values, scatter);
     zeros += values.size() - sifted.num_nonzero;
+    if (largest.Wants(sifted.most)) largest.Add(values);
+    if (smallest.Wants(sifted.least)) smallest.Add(values);
     std::span<const uint32_t> nonzero(sifted.nonzero, sifted.num_nonzero);
-    if (distinct) nonzero = nonzero.subspan(AddDistinct(nonzero));
-    buckets.Add(nonzero);
-    largest.Add({sifted.above, static_cast<size_t>(sifted.num_above)});
-    for (float& value : std::span<float>(sifted.below, sifted.num_below)) value = -value;
-    largest_negated.Add({sifted.below, static_cast<size_t>(sifted.num_below)});
-  }
-
-  // How many it took until there were too many different ones.
-  size_t AddDistinct(std::span<const uint32_t> bits) {
-    for (size_t i = 0; i < bits.size(); ++i) {
-      if ((bits[i] & 0x7f800000u) == 0x7f800000u) {
-        ++nonfinite;
-      } else if (!distinct->Add(std::bit_cast<float>(bits[i]), 1)) {
-        Spill();
-        return i;
-      }
+    if (distinct) {
+      nonzero = nonzero.subspan(distinct->Add(nonzero));
+      if (!nonzero.empty()) Spill();
     }
-    return bits.size();
+    scatter->Add(nonzero, sifted.most_magnitude);
   }
 
+  // A block with values that are not finite.
+  void ObserveFinite(std::span<const float> values, FloatScatter* scatter) {
+    std::vector<float> finite;
+    for (float value : values) {
+      if (std::isfinite(value)) finite.push_back(value);
+    }
+    nonfinite += values.size() - finite.size();
+    if (!finite.empty()) ObserveBlock(finite, scatter);
+  }
+
+  // The scatter must hold nothing yet.
   void Spill() {
-    for (const auto& [value, count] : distinct->Sorted()) {
-      buckets.Add(std::bit_cast<uint32_t>(value), count);
-    }
+    distinct->ForEach(
+        [&](float value, uint64_t count) { buckets.Add(std::bit_cast<uint32_t>(value), count); });
     distinct.reset();
   }
 
   void MergeDistinct(const DistinctValues& other) {
-    for (const auto& [value, count] : other.Sorted()) {
+    other.ForEach([&](float value, uint64_t count) {
       if (distinct && !distinct->Add(value, count)) Spill();
       if (!distinct) buckets.Add(std::bit_cast<uint32_t>(value), count);
-    }
-  }
-
-  // Calls body(key, count) for every bucket of the wanted exponents that is not empty.
-  template <typename Body>
-  void ForEachBucket(bool finite, const Body& body) const {
-    for (int page = 0; page < FloatBuckets::kPages; ++page) {
-      if (!buckets.HasPage(page) || ((page & 255) != 255) != finite) continue;
-      const uint32_t first = page * FloatBuckets::kPageSize;
-      for (uint32_t key = first; key < first + FloatBuckets::kPageSize; ++key) {
-        const FloatBuckets::Count count = buckets[key];
-        if (count.count > 0) body(key, count);
-      }
-    }
+    });
   }
 };
 

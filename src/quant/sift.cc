@@ -1,74 +1,142 @@
 #include "quant/sift.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
+#include <limits>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
+// The headers of GCC 12 warn of their own undefined operands (GCC bug 105593).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 namespace adze {
 namespace {
 
-void SiftPortable(std::span<const float> values, float low, float high, Sifted* sifted) {
-  int nonzero = sifted->num_nonzero, above = sifted->num_above, below = sifted->num_below;
+constexpr uint32_t kMagnitude = 0x7fffffffu;
+
+// Continues what `sifted` holds. Floats are ordered by integers, whose maxima a compiler can
+// compute side by side.
+void SiftPortable(std::span<const float> values, Sifted* sifted) {
+  const auto rank = [](float value) {
+    const auto bits = std::bit_cast<int32_t>(value);
+    return bits ^ ((bits >> 31) & 0x7fffffff);
+  };
+  uint32_t most_magnitude = sifted->most_magnitude;
+  int32_t least = rank(sifted->least), most = rank(sifted->most);
   for (float value : values) {
-    const uint32_t bits = std::bit_cast<uint32_t>(value);
-    sifted->nonzero[nonzero] = bits;
-    nonzero += (bits & 0x7fffffffu) >= kLeastBits;
-    sifted->above[above] = value;
-    above += value > high;
-    sifted->below[below] = value;
-    below += value < low;
+    most_magnitude = std::max(most_magnitude, std::bit_cast<uint32_t>(value) & kMagnitude);
+    least = std::min(least, rank(value));
+    most = std::max(most, rank(value));
   }
+  int nonzero = sifted->num_nonzero;
+  for (float value : values) {
+    const auto bits = std::bit_cast<uint32_t>(value);
+    sifted->nonzero[nonzero] = bits;
+    nonzero += (bits & kMagnitude) >= kLeastBits;
+  }
+  const auto unrank = [](int32_t number) {
+    return std::bit_cast<float>(number ^ ((number >> 31) & 0x7fffffff));
+  };
+  sifted->most_magnitude = most_magnitude;
+  sifted->least = unrank(least);
+  sifted->most = unrank(most);
   sifted->num_nonzero = nonzero;
-  sifted->num_above = above;
-  sifted->num_below = below;
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx512f,popcnt"))) void SiftAvx512(std::span<const float> values, float low,
-                                                          float high, Sifted* sifted) {
-  const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-  const __m512i least = _mm512_set1_epi32(kLeastBits);
-  const __m512 lows = _mm512_set1_ps(low), highs = _mm512_set1_ps(high);
-  int nonzero = 0, above = 0, below = 0;
+// For each set of 8 lanes: their numbers, one a byte, in order.
+constexpr std::array<uint64_t, 256> kLanes = [] {
+  std::array<uint64_t, 256> lanes = {};
+  for (int set = 0; set < 256; ++set) {
+    for (int lane = 0, place = 0; lane < 8; ++lane) {
+      if (set >> lane & 1) lanes[set] |= static_cast<uint64_t>(lane) << 8 * place++;
+    }
+  }
+  return lanes;
+}();
+
+__attribute__((target("avx2,popcnt"))) void SiftAvx2(std::span<const float> values,
+                                                     Sifted* sifted) {
+  const __m256i magnitude_bits = _mm256_set1_epi32(kMagnitude);
+  const __m256i below_least = _mm256_set1_epi32(kLeastBits - 1);
+  __m256 least = _mm256_set1_ps(sifted->least), most = _mm256_set1_ps(sifted->most);
+  __m256i most_magnitude = _mm256_setzero_si256();
+  int nonzero = 0;
+  size_t i = 0;
+  for (; i + 8 <= values.size(); i += 8) {
+    const __m256 x = _mm256_loadu_ps(values.data() + i);
+    const __m256i bits = _mm256_castps_si256(x);
+    const __m256i magnitude = _mm256_and_si256(bits, magnitude_bits);
+    least = _mm256_min_ps(x, least);
+    most = _mm256_max_ps(x, most);
+    most_magnitude = _mm256_max_epu32(most_magnitude, magnitude);
+    const auto is_nonzero = static_cast<unsigned>(
+        _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(magnitude, below_least))));
+    const __m256i lanes =
+        _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<int64_t>(kLanes[is_nonzero])));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(sifted->nonzero + nonzero),
+                        _mm256_permutevar8x32_epi32(bits, lanes));
+    nonzero += std::popcount(is_nonzero);
+  }
+  alignas(32) float lows[8], highs[8];
+  alignas(32) uint32_t magnitudes[8];
+  _mm256_store_ps(lows, least);
+  _mm256_store_ps(highs, most);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(magnitudes), most_magnitude);
+  sifted->least = *std::min_element(lows, lows + 8);
+  sifted->most = *std::max_element(highs, highs + 8);
+  sifted->most_magnitude = *std::max_element(magnitudes, magnitudes + 8);
+  sifted->num_nonzero = nonzero;
+  SiftPortable(values.subspan(i), sifted);
+}
+
+__attribute__((target("avx512f,popcnt"))) void SiftAvx512(std::span<const float> values,
+                                                          Sifted* sifted) {
+  const __m512i magnitude_bits = _mm512_set1_epi32(kMagnitude);
+  const __m512i least_bits = _mm512_set1_epi32(kLeastBits);
+  __m512 least = _mm512_set1_ps(sifted->least), most = _mm512_set1_ps(sifted->most);
+  __m512i most_magnitude = _mm512_setzero_si512();
+  int nonzero = 0;
   size_t i = 0;
   for (; i + 16 <= values.size(); i += 16) {
+    __builtin_prefetch(values.data() + i + Sifted::kBlock, 0, 2);
     const __m512 x = _mm512_loadu_ps(values.data() + i);
     const __m512i bits = _mm512_castps_si512(x);
-    const __mmask16 is_nonzero = _mm512_cmpge_epu32_mask(_mm512_and_si512(bits, magnitude), least);
+    const __m512i magnitude = _mm512_and_si512(bits, magnitude_bits);
+    least = _mm512_min_ps(x, least);
+    most = _mm512_max_ps(x, most);
+    most_magnitude = _mm512_max_epu32(most_magnitude, magnitude);
+    const __mmask16 is_nonzero = _mm512_cmpge_epu32_mask(magnitude, least_bits);
     // Compressing in a register and storing all of it beats the compressing store.
     _mm512_storeu_si512(sifted->nonzero + nonzero, _mm512_maskz_compress_epi32(is_nonzero, bits));
     nonzero += std::popcount(static_cast<unsigned>(is_nonzero));
-    const __mmask16 is_above = _mm512_cmp_ps_mask(x, highs, _CMP_GT_OQ);
-    const __mmask16 is_below = _mm512_cmp_ps_mask(x, lows, _CMP_LT_OQ);
-    if (__builtin_expect(is_above | is_below, 0)) {
-      _mm512_storeu_ps(sifted->above + above, _mm512_maskz_compress_ps(is_above, x));
-      _mm512_storeu_ps(sifted->below + below, _mm512_maskz_compress_ps(is_below, x));
-      above += std::popcount(static_cast<unsigned>(is_above));
-      below += std::popcount(static_cast<unsigned>(is_below));
-    }
   }
+  sifted->least = _mm512_reduce_min_ps(least);
+  sifted->most = _mm512_reduce_max_ps(most);
+  sifted->most_magnitude = _mm512_reduce_max_epu32(most_magnitude);
   sifted->num_nonzero = nonzero;
-  sifted->num_above = above;
-  sifted->num_below = below;
-  SiftPortable(values.subspan(i), low, high, sifted);
-}
-
-bool HasAvx512() {
-  static const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("popcnt");
-  return has;
+  SiftPortable(values.subspan(i), sifted);
 }
 #endif
 
 }  // namespace
 
-void Sift(std::span<const float> values, float low, float high, Sifted* sifted) {
+void Sift(std::span<const float> values, Sifted* sifted, Simd simd) {
+  sifted->most_magnitude = 0;
+  sifted->least = std::numeric_limits<float>::infinity();
+  sifted->most = -std::numeric_limits<float>::infinity();
+  sifted->num_nonzero = 0;
 #if defined(__x86_64__)
-  if (HasAvx512()) return SiftAvx512(values, low, high, sifted);
+  if (simd == Simd::kAvx512) return SiftAvx512(values, sifted);
+  if (simd == Simd::kAvx2) return SiftAvx2(values, sifted);
 #endif
-  sifted->num_nonzero = sifted->num_above = sifted->num_below = 0;
-  SiftPortable(values, low, high, sifted);
+  SiftPortable(values, sifted);
 }
 
 }  // namespace adze

@@ -3,23 +3,26 @@
 #include <cstdint>
 #include <span>
 
+#include "quant/simd.h"
+
 namespace adze {
 
 // Values that count as 0 have absolute bits below this: 2^-24.
 inline constexpr uint32_t kLeastBits = (127u - 24) << 23;
+// Values that are not finite have absolute bits from this on.
+inline constexpr uint32_t kInfinityBits = 255u << 23;
 
-// One block of values parted: what is not nearly 0, and what may be extreme. A value can be in
-// several parts.
+// One block of values: its range, and what is not nearly 0.
 struct Sifted {
-  static constexpr int kBlock = 2048;
+  static constexpr int kBlock = 1024;
   static constexpr int kRoom = kBlock + 16;  // vector stores may write past the end
-  int num_nonzero = 0, num_above = 0, num_below = 0;
-  alignas(64) uint32_t nonzero[kRoom];  // bit patterns
-  alignas(64) float above[kRoom];       // value > high
-  alignas(64) float below[kRoom];       // value < low
+  uint32_t most_magnitude = 0;               // the largest absolute bits
+  float least = 0, most = 0;                 // if all values are finite
+  int num_nonzero = 0;
+  alignas(64) uint32_t nonzero[kRoom];  // bit patterns, in order
 };
 
-// At most kBlock values.
-void Sift(std::span<const float> values, float low, float high, Sifted* sifted);
+// From 1 to kBlock values.
+void Sift(std::span<const float> values, Sifted* sifted, Simd simd = BestSimd());
 
 }  // namespace adze

@@ -76,8 +76,8 @@ TEST(StatisticsFile, RefusesWhatIsNotOne) {
     EXPECT_THAT(Refusal(changed), HasSubstr("is cut short or damaged")) << at;
   }
   std::string later = bytes;
-  later[8] = 2;
-  EXPECT_THAT(Refusal(later), HasSubstr("is of version 2 of the format, this program has 1"));
+  later[8] = 3;
+  EXPECT_THAT(Refusal(later), HasSubstr("is of version 3 of the format, this program has 2"));
 }
 
 TEST(StatisticsFile, MergedInAnyOrderIsTheSameBytes) {

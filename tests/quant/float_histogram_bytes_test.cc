@@ -124,7 +124,8 @@ TEST(FloatHistogramBytes, WithCountsThatOverflowAreRefused) {
   ExpectBadFile(bytes + "\x01" + std::string(8, '\0'), "2^64 - 1 zeros");
   ExpectBadFile(bytes + "\x7f" + std::string(8, '\0'), "2^70 zeros");
   ExpectBadFile(std::string("\x80\0", 2) + std::string(8, '\0'), "a longer form of 0");
-  EXPECT_EQ(FromBytes(std::string(6, '\0')).count(), 0);
+  ExpectBadFile(std::string(6, '\0'), "no bucket");
+  EXPECT_EQ(FromBytes(std::string("\0\0\0\0\1\0", 6)).count(), 0);
 }
 
 }  // namespace

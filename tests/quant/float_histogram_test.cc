@@ -7,8 +7,11 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <tuple>
+#include <utility>
 
 #include "adze/error.h"
+#include "quant/float_scatter.h"
 #include "quant/sift.h"
 
 namespace adze {
@@ -30,7 +33,7 @@ FloatHistogram Of(std::span<const float> values) {
 }
 
 TEST(FloatHistogram, IsTheSameWhateverBatchesOrderAndMerges) {
-  for (const int count : {0, 1, 15, 2000, 2049, 100'000}) {
+  for (const int count : {0, 1, 15, 1024, 2000, 2100, 100'000}) {
     std::vector<float> values = Normal(count, 1, true);
     const FloatHistogram whole = Of(values);
 
@@ -80,6 +83,22 @@ TEST(FloatHistogram, BucketsHoldCountAndSumOfTheirValues) {
     EXPECT_DOUBLE_EQ(bucket.sum, sum);
     EXPECT_LE(bucket.high - bucket.low, std::abs(bucket.low) / 256);
     total += count;
+  }
+}
+
+TEST(FloatHistogram, HasEvenBucketsBelowTheFineOnes) {
+  // Ever larger magnitudes: 300 to each octave.
+  std::vector<float> values;
+  for (int i = 0; i < 20 * 300; ++i) {
+    values.push_back(std::exp2(static_cast<float>(i) / 300 - 12) * (i % 2 ? 1.0f : -1.0f));
+  }
+  for (const FloatHistogram::Bucket& bucket : Of(values).Buckets()) {
+    const double near = std::min(std::abs(bucket.low), std::abs(bucket.high));
+    const int exponent = std::ilogb(near);
+    EXPECT_EQ(bucket.high - bucket.low, std::ldexp(1.0, exponent >= 0    ? exponent - 9
+                                                        : exponent >= -5 ? -9
+                                                                         : exponent - 4))
+        << bucket.low;
   }
 }
 
@@ -152,7 +171,7 @@ TEST(FloatHistogram, TakesTheWholeRangeOfFloats) {
 }
 
 TEST(FloatHistogram, ManyValuesInOneBucketDoNotOverflow) {
-  // More than the 2^23 that a pending sum takes, with all low bits set.
+  // More than a packed word takes, with all low bits set.
   FloatHistogram histogram = Of(Normal(5000, 6));
   const float value = std::nextafter(-1024.0f, 0.0f);
   const std::vector<float> same(1 << 20, value);
@@ -162,20 +181,108 @@ TEST(FloatHistogram, ManyValuesInOneBucketDoNotOverflow) {
   EXPECT_EQ(bucket.sum, static_cast<double>(value) * (20 << 20));
 }
 
-TEST(Sift, PartsWhatIsNotZeroAndWhatIsExtreme) {
-  const std::vector<float> values = Normal(1999, 7, true);
-  Sifted sifted;
-  Sift(values, 0.5f, 3, &sifted);
-  std::vector<uint32_t> nonzero;
-  std::vector<float> above, below;
-  for (float value : values) {
-    if (value != 0) nonzero.push_back(std::bit_cast<uint32_t>(value));
-    if (value > 3) above.push_back(value);
-    if (value < 0.5f) below.push_back(value);
+std::vector<Simd> SimdsHere() {
+  std::vector<Simd> simds;
+  for (const Simd simd : {Simd::kNone, Simd::kAvx2, Simd::kAvx512}) {
+    if (simd <= BestSimd()) simds.push_back(simd);
   }
-  EXPECT_THAT(std::span(sifted.nonzero, sifted.num_nonzero), testing::ElementsAreArray(nonzero));
-  EXPECT_THAT(std::span(sifted.above, sifted.num_above), testing::ElementsAreArray(above));
-  EXPECT_THAT(std::span(sifted.below, sifted.num_below), testing::ElementsAreArray(below));
+  return simds;
+}
+
+TEST(Sift, FindsTheRangeAndWhatIsNotZeroWithAnyInstructions) {
+  for (const int count : {3, 7, 8, 37, 1000, 1024}) {
+    std::vector<float> values = Normal(count, 7, true);
+    values[count / 2] = -1.5f;
+    values[count / 3] = -1e-30f;
+    std::vector<uint32_t> nonzero;
+    for (float value : values) {
+      if (std::abs(value) > 1e-10f) nonzero.push_back(std::bit_cast<uint32_t>(value));
+    }
+    const auto [least, most] = std::minmax_element(values.begin(), values.end());
+    for (const Simd simd : SimdsHere()) {
+      SCOPED_TRACE(testing::Message()
+                   << count << " values, instructions " << static_cast<int>(simd));
+      Sifted sifted;
+      Sift(values, &sifted, simd);
+      EXPECT_THAT(std::span(sifted.nonzero, sifted.num_nonzero),
+                  testing::ElementsAreArray(nonzero));
+      EXPECT_EQ(sifted.least, *least);
+      EXPECT_EQ(sifted.most, *most);
+      EXPECT_EQ(std::bit_cast<float>(sifted.most_magnitude), std::max(-*least, *most));
+      const float last = std::exchange(values[count - 1], -std::numeric_limits<float>::infinity());
+      Sift(values, &sifted, simd);
+      EXPECT_EQ(sifted.most_magnitude, kInfinityBits);
+      values[count - 1] = last;
+    }
+  }
+}
+
+// Both signs, all exponents.
+std::vector<float> WidelySpread(int count, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<float> values(count);
+  for (float& value : values) {
+    const auto magnitude =
+        static_cast<uint32_t>(kLeastBits + random() % (kInfinityBits - kLeastBits));
+    value = std::bit_cast<float>(magnitude | (static_cast<uint32_t>(random()) & 0x80000000u));
+  }
+  return values;
+}
+
+TEST(FloatScatter, FillsTheSameBucketsWithAnyInstructions) {
+  const std::vector<float> values = WidelySpread(20'000, 8);
+  std::vector<uint32_t> bits;
+  for (float value : values) bits.push_back(std::bit_cast<uint32_t>(value));
+  std::sort(bits.begin(), bits.end(),
+            [](uint32_t a, uint32_t b) { return (a & 0x7fffffff) < (b & 0x7fffffff); });
+  using Entry = std::tuple<bool, uint32_t, int, uint64_t, uint64_t>;
+  std::vector<std::vector<Entry>> found;
+  for (const Simd simd : SimdsHere()) {
+    FloatBuckets buckets;
+    {
+      FloatScatter scatter(&buckets, simd);
+      for (size_t i = 0; i < bits.size(); i += 500) {
+        scatter.Add(std::span(bits).subspan(i, 500), bits[i + 499] & 0x7fffffff);
+      }
+    }
+    std::vector<Entry>& entries = found.emplace_back();
+    buckets.ForEach([&](bool negative, FloatBuckets::Bounds bounds, FloatBuckets::Count count) {
+      entries.emplace_back(negative, bounds.first, bounds.shift, count.count, count.low_sum);
+    });
+    EXPECT_EQ(entries, found[0]) << static_cast<int>(simd);
+  }
+  // Against a plain count.
+  std::vector<Entry> expected;
+  FloatBuckets one_by_one;
+  for (uint32_t b : bits) one_by_one.Add(b, 1);
+  one_by_one.ForEach([&](bool negative, FloatBuckets::Bounds bounds, FloatBuckets::Count count) {
+    expected.emplace_back(negative, bounds.first, bounds.shift, count.count, count.low_sum);
+  });
+  EXPECT_EQ(found[0], expected);
+}
+
+TEST(FloatHistogram, IsTheSameInAnyOrderAndSmallOverAllExponents) {
+  std::vector<float> values = WidelySpread(60'000, 9);
+  std::sort(values.begin(), values.end(),
+            [](float a, float b) { return std::abs(a) < std::abs(b); });
+  const FloatHistogram ascending = Of(values);
+  std::reverse(values.begin(), values.end());
+  EXPECT_EQ(Of(values), ascending);
+  std::shuffle(values.begin(), values.end(), std::mt19937(1));
+  FloatHistogram shuffled = Of(values);
+  EXPECT_EQ(shuffled, ascending);
+  const std::span<const float> all(values);
+  FloatHistogram merged = Of(all.first(20'000));
+  merged.Merge(Of(all.subspan(20'000)));
+  EXPECT_EQ(merged, ascending);
+  // More than fits the packed counts.
+  for (int i = 0; i < 70; ++i) shuffled.Observe(values);
+  EXPECT_EQ(shuffled.count(), 71u * 60'000);
+  EXPECT_LE(shuffled.Bytes(), FloatHistogram::kMostBytes);
+  double sum = 0, exact = 0;
+  for (const FloatHistogram::Bucket& bucket : shuffled.Buckets()) sum += bucket.sum;
+  for (float value : values) exact += 71.0 * value;
+  EXPECT_NEAR(sum / exact, 1, 1e-9);
 }
 
 }  // namespace
