@@ -37,15 +37,23 @@ std::vector<std::string> PrepareModel(Graph& graph, const Config& config = {});
 // The inputs that the outputs depend on.
 std::vector<InputSpec> ModelInputs(const Graph& graph, const ModelSource& source);
 
-// Data for calibration or evaluation: either a folder of images or one array file per input.
+// Data for calibration or evaluation: a folder of images, a file (or pattern, or folder) per input
+// as OpenArrays takes them, or a command.
 struct DataSource {
   std::filesystem::path images = {};
   std::map<std::string, std::filesystem::path> arrays = {};  // input name (may be "") to file
+  std::map<std::string, std::string> fields = {};  // input name (may be "") to TFRecord field
+  std::string label_field = {};
+  std::string command = {};  // writes .npy arrays, for each batch one for each input
   std::filesystem::path labels = {};
   Preprocess preprocess = {};
-  int64_t limit = 0;  // at most so many samples; 0: all
+  int64_t limit = 0;      // at most so many samples; 0: all
+  bool skip_bad = false;  // leave out what cannot be read; otherwise it is an error
+  bool empty() const { return images.empty() && arrays.empty() && command.empty(); }
 };
-std::unique_ptr<Dataset> OpenData(const DataSource& source, const std::vector<InputSpec>& inputs);
+// With skip_bad, warns of what is left out and counts it in `skipped` (may be null).
+std::unique_ptr<Dataset> OpenData(const DataSource& source, const std::vector<InputSpec>& inputs,
+                                  SkippedSamples* skipped = nullptr);
 
 struct Plan {
   std::vector<LayerInfo> quantizable;  // the layers a config may name
@@ -89,6 +97,7 @@ struct CollectResult {
   int64_t samples = 0, tensors = 0;
   double seconds = 0;
   std::vector<std::string> warnings = {};
+  SkippedSamples skipped = {};
 };
 // Under mpirun the processes share the samples and the first one writes; the others return {}.
 CollectResult Collect(const CollectOptions& options);
@@ -118,6 +127,7 @@ struct QuantizeResult {
   std::vector<std::filesystem::path> files;
   std::vector<std::string> warnings;
   int64_t samples = 0;
+  SkippedSamples skipped = {};
   double calibration_seconds = 0;
   double tuning_seconds = 0;  // of rounding and bias correction
 };

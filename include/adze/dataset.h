@@ -43,7 +43,7 @@ class Dataset {
   virtual std::map<std::string, Tensor> Read(int64_t begin, int64_t end) const = 0;
   // What errors call a sample: its file name, or "sample 17".
   virtual std::string SampleName(int64_t index) const { return "sample " + std::to_string(index); }
-  // Class of a sample, as in the label file; nullopt if there are none.
+  // Class of a sample, as in the label file or the data; nullopt if there are none.
   virtual std::optional<int> Label(int64_t) const { return std::nullopt; }
 };
 
@@ -57,14 +57,35 @@ struct ImageFolder {
 };
 std::unique_ptr<Dataset> OpenImageFolder(const ImageFolder& source, const InputSpec& input);
 
+// What was left out of a dataset because it could not be read.
+struct SkippedSamples {
+  int64_t count = 0;
+  std::vector<std::string> first = {};  // the first few: what was wrong, with the names
+};
+
+// Samples [0, limit) (0: all) of those that can be read, found by reading every sample once on
+// num_threads threads (0: all cores): the same for any number of them. kBadFile, with the first
+// reason, if there are none.
+std::unique_ptr<Dataset> SkipBadSamples(std::unique_ptr<Dataset> data, int64_t limit,
+                                        int num_threads, SkippedSamples* skipped);
+
 // Per input a `x.npy` or idx file (also .gz) whose first axis counts samples, or a folder of AMCT
 // .bin files: each a batch, raw and row-major, of the input's type and shape, taken in the order of
-// their names. uint8 of a .npy or idx, [n, h, w, 3], [n, h, w, 1] or [n, h, w], are images and
-// preprocessed like decoded ones (resized where the input has another size); everything else is fed
-// as it is. Rows are read from the file when they are asked for. `labels` is a .npy or idx file of
-// classes, a text file of one class or `name class` a line in the order of the samples, or empty.
+// their names; `cifar10:FILES` or `cifar100:FILES`; TFRecord files, packed by gzip or zlib or not;
+// or a folder of images. FILES may be a pattern. uint8 of a .npy or idx, [n, h, w, 3], [n, h, w, 1]
+// or [n, h, w], are images and preprocessed like decoded ones (resized where the input has another
+// size); everything else is fed as it is. Rows are read from the file when they are asked for.
+// Without `labels` the classes are those of CIFAR or of `label_field`. `labels` is a .npy or idx
+// file of classes, a text file of one class or `name class` a line in the order of the samples, or
+// empty.
 struct ArrayData {
   std::map<std::string, std::filesystem::path> inputs;  // placeholder name to file
+  // Field of the tf.Examples that feeds a placeholder; that of "" feeds those that are not named.
+  std::map<std::string, std::string> fields = {};
+  std::string label_field = {};  // of the tf.Examples
+  // Instead of `inputs`: a command of the shell that writes .npy arrays to its standard output, for
+  // each batch one for each input in their order.
+  std::string command = {};
   std::filesystem::path labels = {};
   Preprocess preprocess = {};
   int64_t limit = 0;

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <limits>
 
 #include "adze/file.h"
 #include "adze/process_group.h"
@@ -51,24 +52,30 @@ CollectResult Collect(const CollectOptions& options) {
   if (group.is_first()) CheckWritable(options.statistics);
   const PreparedModel model(options.model, options.plan);
   RefuseBalance(model.plan);
-  const std::unique_ptr<Dataset> data = OpenData(options.data, model.inputs);
+  const auto count = [&](int64_t samples) {
+    return CountSamples(model.plan, !options.plan.config.empty(), options.batch_size,
+                        options.batch_num, samples);
+  };
+  CollectResult result{.warnings = model.warnings};
+  const std::unique_ptr<Dataset> data =
+      OpenData(FirstSamples(options.data, count(std::numeric_limits<int64_t>::max())), model.inputs,
+               &result.skipped);
   const auto start = std::chrono::steady_clock::now();
-  const std::optional<Statistics> statistics = CollectWithCheckpoints(
-      model, *data, options,
-      {.batch_size = options.batch_size,
-       .num_samples = CountSamples(model.plan, !options.plan.config.empty(), options.batch_size,
-                                   options.batch_num, data->size()),
-       .shard = options.shard,
-       .data_name = NameOf(options.data),
-       .num_threads = options.num_threads,
-       .progress = options.progress});
+  const std::optional<Statistics> statistics =
+      CollectWithCheckpoints(model, *data, options,
+                             {.batch_size = options.batch_size,
+                              .num_samples = count(data->size()),
+                              .shard = options.shard,
+                              .data_name = NameOf(options.data),
+                              .num_threads = options.num_threads,
+                              .progress = options.progress});
   if (!statistics) return {};
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   WriteStatistics(*statistics, options.statistics);
-  return {.samples = statistics->num_samples(),
-          .tensors = static_cast<int64_t>(statistics->taps.size()),
-          .seconds = seconds.count(),
-          .warnings = model.warnings};
+  result.samples = statistics->num_samples();
+  result.tensors = static_cast<int64_t>(statistics->taps.size());
+  result.seconds = seconds.count();
+  return result;
 }
 
 CollectResult Merge(const std::vector<std::filesystem::path>& parts,

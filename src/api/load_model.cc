@@ -47,35 +47,4 @@ std::vector<InputSpec> ModelInputs(const Graph& graph, const ModelSource& source
   return inputs;
 }
 
-std::unique_ptr<Dataset> OpenData(const DataSource& source, const std::vector<InputSpec>& inputs) {
-  if (!source.images.empty()) {
-    Require(source.arrays.empty(), ErrorCode::kInvalidArgument,
-            "give either --images or --data, not both");
-    Require(inputs.size() == 1, ErrorCode::kInvalidArgument, "the model has ", inputs.size(),
-            " inputs, --images feeds one; give --data NAME=FILE for each");
-    return OpenImageFolder({source.images, source.labels, source.preprocess, source.limit},
-                           inputs[0]);
-  }
-  std::map<std::string, std::filesystem::path> files;
-  for (const auto& [name, file] : source.arrays) {
-    const std::string plain = name.ends_with(":0") ? name.substr(0, name.size() - 2) : name;
-    if (plain.empty() && inputs.size() == 1) {
-      files[inputs[0].name] = file;
-      continue;
-    }
-    const bool known = std::any_of(inputs.begin(), inputs.end(),
-                                   [&](const InputSpec& input) { return input.name == plain; });
-    std::string names;
-    for (const InputSpec& input : inputs) names += (names.empty() ? "'" : ", '") + input.name + "'";
-    Require(known, ErrorCode::kInvalidArgument, "the model has no input '", plain,
-            "'; its inputs are ", names);
-    files[plain] = file;
-  }
-  for (const InputSpec& input : inputs) {
-    Require(files.contains(input.name), ErrorCode::kInvalidArgument, "no data for input '",
-            input.name, "'; give --images DIR or --data ", input.name, "=FILE");
-  }
-  return OpenArrays({files, source.labels, source.preprocess, source.limit}, inputs);
-}
-
 }  // namespace adze

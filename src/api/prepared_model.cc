@@ -52,6 +52,12 @@ void RefuseBalance(const Plan& plan) {
           "quantize with data, or leave the balancer out");
 }
 
+DataSource FirstSamples(const DataSource& data, int64_t count) {
+  DataSource first = data;
+  first.limit = data.limit > 0 ? std::min(data.limit, count) : count;
+  return first;
+}
+
 StatisticsOrigin OriginOf(const PreparedModel& model, const DataSource& data) {
   const Preprocess& preprocess = data.preprocess;
   return {GraphDigest(model.graph),
@@ -67,6 +73,7 @@ std::string NameOf(const DataSource& data) {
   std::string text = name(data.images);
   // Labels say which images, in which order.
   if (!data.images.empty() && !data.labels.empty()) text += " " + name(data.labels);
+  if (!data.command.empty()) text = data.command;
   for (const auto& [input, path] : data.arrays) text += (text.empty() ? "" : " ") + name(path);
   return text;
 }

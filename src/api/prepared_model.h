@@ -22,6 +22,9 @@ int64_t CountSamples(const Plan& plan, bool has_config, int64_t batch_size, int6
 // data has been seen once, so statistics of it cannot be gathered in parts.
 void RefuseBalance(const Plan& plan);
 
+// The data cut to what CountSamples wants, so that no more of it is looked at.
+DataSource FirstSamples(const DataSource& data, int64_t count);
+
 // What statistics of this model on this data come from.
 StatisticsOrigin OriginOf(const PreparedModel& model, const DataSource& data);
 // A short name that tells data sets apart on every machine that has them.

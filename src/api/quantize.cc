@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include "adze/api.h"
 #include "adze/export.h"
@@ -28,13 +29,11 @@ struct OutputPaths {
   std::vector<fs::path> paths;
 };
 
-bool HasData(const DataSource& data) { return !data.images.empty() || !data.arrays.empty(); }
-
 // Statistics from a file, if they are of this model and, where data is given, fed alike.
 Statistics StatisticsFor(const PreparedModel& model, const QuantizeOptions& options) {
   Require(options.batch_size > 0, ErrorCode::kInvalidArgument, "--batch-size must be at least 1");
   StatisticsOrigin origin = OriginOf(model, options.data);
-  if (!HasData(options.data)) origin.feeding.clear();
+  if (options.data.empty()) origin.feeding.clear();
   Statistics statistics = ReadStatistics(options.statistics);
   ErrorScope scope("file", options.statistics.string());
   statistics.CheckComplete();
@@ -70,7 +69,7 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
   SetNumThreads(options.num_threads);
 
   PlanOptions plan_options = options.plan;
-  const bool without_data = !HasData(options.data) && !options.statistics.empty();
+  const bool without_data = options.data.empty() && !options.statistics.empty();
   if (without_data) {
     Require(plan_options.rounding != "adaround" && !plan_options.bias_correction.value_or(false),
             ErrorCode::kInvalidArgument,
@@ -89,13 +88,21 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
         "without data beside the statistics weights are rounded to the nearest integers");
     spdlog::warn("{}", result.warnings.back());
   }
-  const std::unique_ptr<Dataset> data =
-      without_data ? nullptr : OpenData(options.data, model.inputs);
+  const auto count = [&](int64_t samples) {
+    return CountSamples(plan, !options.plan.config.empty(), options.batch_size, options.batch_num,
+                        samples);
+  };
+  std::unique_ptr<Dataset> data;
+  if (!without_data) {
+    const int64_t most = options.statistics.empty()
+                             ? count(std::numeric_limits<int64_t>::max())
+                             : std::max(TuneOptions{}.samples, options.compare_samples);
+    data = OpenData(FirstSamples(options.data, most), model.inputs, &result.skipped);
+  }
   const auto start = std::chrono::steady_clock::now();
   Record record;
   if (options.statistics.empty()) {
-    result.samples = CountSamples(plan, !options.plan.config.empty(), options.batch_size,
-                                  options.batch_num, data->size());
+    result.samples = count(data->size());
     const CalibrateOptions calibrate{.batch_size = options.batch_size,
                                      .num_samples = result.samples,
                                      .num_threads = options.num_threads,

@@ -58,16 +58,16 @@ void Run(const Flags& flags, bool quiet) {
                .progress = [&](int64_t done, int64_t all) { progress.Update(done, all); }});
   if (!is_first) return;
   if (flags.json) {
-    const nlohmann::ordered_json json = {{"samples", result.samples},
-                                         {"tensors", result.tensors},
-                                         {"seconds", result.seconds},
-                                         {"file", flags.statistics},
-                                         {"warnings", result.warnings}};
+    const nlohmann::ordered_json json = {
+        {"samples", result.samples},   {"tensors", result.tensors},
+        {"seconds", result.seconds},   {"file", flags.statistics},
+        {"warnings", result.warnings}, {"skipped", SkippedAsJson(result.skipped)}};
     fmt::print("{}\n", json.dump(2));
     return;
   }
   fmt::print("statistics of {} tensors over {} samples in {:.1f} s, wrote {}\n", result.tensors,
              result.samples, result.seconds, flags.statistics);
+  PrintSkipped(result.skipped);
 }
 
 }  // namespace

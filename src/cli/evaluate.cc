@@ -27,8 +27,9 @@ void Run(const Flags& flags, bool quiet) {
   const ModelSource source = ToModelSource(flags.model);
   Graph graph = LoadModel(source);
   PrepareModel(graph);
+  SkippedSamples skipped;
   const std::unique_ptr<Dataset> data =
-      OpenData(ToDataSource(flags.data), ModelInputs(graph, source));
+      OpenData(ToDataSource(flags.data), ModelInputs(graph, source), &skipped);
   std::optional<Graph> reference;
   if (!flags.reference.empty()) {
     reference = LoadModel({flags.reference, source.outputs, source.input_shapes});
@@ -46,6 +47,7 @@ void Run(const Flags& flags, bool quiet) {
   json["ms_per_image"] = result.ms_per_image;
   if (result.agreement) json["agreement"] = *result.agreement;
   if (result.sqnr_db) json["sqnr_db"] = *result.sqnr_db;
+  json["skipped"] = SkippedAsJson(skipped);
   if (flags.json) {
     fmt::print("{}\n", json.dump(2));
     return;
@@ -55,6 +57,7 @@ void Run(const Flags& flags, bool quiet) {
   if (result.agreement) fmt::print("agreement  {:7.2f} %\n", 100 * *result.agreement);
   if (result.sqnr_db) fmt::print("SQNR       {:7.2f} dB\n", *result.sqnr_db);
   fmt::print("{} images, {:.2f} ms an image\n", result.images, result.ms_per_image);
+  PrintSkipped(skipped);
 }
 
 }  // namespace
@@ -65,6 +68,9 @@ void register_evaluate(CommandRegistry& commands) {
        .summary = "Accuracy and speed of a classifier, float or quantized",
        .examples =
            "  adze evaluate model.pb --images val/ --labels val/labels.txt --label-offset 1\n"
+           "  adze evaluate model.pb --data 'image=val-*.tfrecord' --field image/encoded \\\n"
+           "      --label-field image/class/label\n"
+           "  adze evaluate model.pb --data cifar10:test_batch.bin\n"
            "  adze evaluate out_fake_quant.pb --images val/ --labels val/labels.txt \\\n"
            "      --reference model.pb --json",
        .declare = [](CLI::App& app) {
@@ -74,6 +80,9 @@ void register_evaluate(CommandRegistry& commands) {
          app.add_option("--labels", flags->data.labels,
                         "Lines of `file class`, or an .npy or idx file")
              ->type_name("FILE");
+         app.add_option("--label-field", flags->data.label_field,
+                        "Field of the TFRecords' examples that holds the class")
+             ->type_name("FIELD");
          app.add_option("--label-offset", flags->options.label_offset,
                         "Added to a label to get the model's class (1 with a background class)")
              ->type_name("N");

@@ -69,6 +69,7 @@ nlohmann::ordered_json ToJson(const QuantizeResult& result) {
   json["files"] = nlohmann::ordered_json::array();
   for (const auto& file : result.files) json["files"].push_back(file.string());
   json["warnings"] = result.warnings;
+  json["skipped"] = SkippedAsJson(result.skipped);
   return json;
 }
 
@@ -100,6 +101,7 @@ void Run(const Flags& flags, bool quiet) {
   if (result.tuning_seconds > 0) fmt::print(", rounded weights in {:.1f} s", result.tuning_seconds);
   fmt::print(", wrote\n");
   for (const auto& file : result.files) fmt::print("  {}\n", file.string());
+  PrintSkipped(result.skipped);
 }
 
 }  // namespace
@@ -111,6 +113,11 @@ void register_quantize(CommandRegistry& commands) {
        .examples =
            "  adze quantize model.pb --images calibration/ --preprocess tf --output out/model\n"
            "  adze quantize model.pb --data input=x.npy --batch-size 8 --output out/model\n"
+           "  adze quantize model.pb --data 'image=train-*.tfrecord' --field image/encoded \\\n"
+           "      --skip-bad --output out/model\n"
+           "  adze quantize model.pb --data 'cifar10:cifar-10-batches-bin/data_batch_*.bin' \\\n"
+           "      --output out/model\n"
+           "  adze quantize model.pb --data-command 'python3 feed.py' --output out/model\n"
            "  adze quantize model.pb --images calibration/ --config quant.cfg \\\n"
            "      --skip-layer conv1/Conv2D --output out/model --json\n"
            "  adze quantize model.pb --statistics merged.bin --output out/model\n"

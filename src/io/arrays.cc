@@ -1,17 +1,78 @@
 #include <algorithm>
+#include <cstring>
 
 #include "adze/dataset.h"
 #include "adze/error.h"
 #include "io/labels.h"
+#include "io/matching_files.h"
 #include "io/prepare_image.h"
 #include "io/row_source.h"
+#include "io/tf_record.h"
 
 namespace adze {
 namespace {
 
-std::unique_ptr<RowSource> OpenRows(const std::filesystem::path& path, const InputSpec& input) {
-  const bool is_bin = std::filesystem::is_directory(path) || path.extension() == ".bin";
-  return is_bin ? OpenBinFolder(path, input) : OpenArrayFile(path);
+// A folder of images as rows of one input.
+class ImageRows : public RowSource {
+ public:
+  ImageRows(const ImageFolder& source, const InputSpec& input)
+      : images_(OpenImageFolder(source, input)), input_(input.name) {
+    spec_ = {input.dtype, images_->Read(0, 0).at(input_).shape()};
+    spec_.shape[0] = images_->size();
+  }
+  const TensorSpec& spec() const override { return spec_; }
+  bool MayHoldImages() const override { return false; }  // they are prepared already
+  Tensor Read(int64_t begin, int64_t end) const override {
+    return images_->Read(begin, end).at(input_);
+  }
+  std::string RowName(int64_t row) const override { return images_->SampleName(row); }
+
+ private:
+  std::unique_ptr<Dataset> images_;
+  std::string input_;
+  TensorSpec spec_;
+};
+
+bool HoldsBinFiles(const std::filesystem::path& folder) {
+  const std::filesystem::directory_iterator entries(folder);
+  return std::any_of(begin(entries), end(entries),
+                     [](const auto& entry) { return entry.path().extension() == ".bin"; });
+}
+
+std::string FieldOf(const ArrayData& source, const std::string& input) {
+  for (const std::string& name : {input, std::string()}) {
+    if (const auto found = source.fields.find(name); found != source.fields.end()) {
+      return found->second;
+    }
+  }
+  return "";
+}
+
+std::unique_ptr<RowSource> OpenRows(const ArrayData& source, const InputSpec& input) {
+  const std::filesystem::path& path = source.inputs.at(input.name);
+  for (const auto& [prefix, label_bytes] : {std::pair("cifar10:", 1), std::pair("cifar100:", 2)}) {
+    const std::string text = path.string();
+    if (text.starts_with(prefix)) return OpenCifar(text.substr(std::strlen(prefix)), label_bytes);
+  }
+  if (std::filesystem::is_directory(path) && !HoldsBinFiles(path) && input.shape.rank() == 4) {
+    return std::make_unique<ImageRows>(ImageFolder{.folder = path, .preprocess = source.preprocess},
+                                       input);
+  }
+  if (std::filesystem::is_directory(path) || path.extension() == ".bin") {
+    return OpenBinFolder(path, input);
+  }
+  const std::vector<std::filesystem::path> files = MatchingFiles(path);
+  if (IsTfRecord(files.front())) {
+    return OpenTfRecords({.files = path,
+                          .field = FieldOf(source, input.name),
+                          .label_field = source.label_field,
+                          .limit = source.limit},
+                         source.preprocess, input);
+  }
+  Require(files.size() == 1, ErrorCode::kInvalidArgument, "file '", files.front().string(),
+          "' is no TFRecord file, and of other kinds one file feeds an input; '", path.string(),
+          "' names ", files.size());
+  return OpenArrayFile(files.front());
 }
 
 // uint8 [h, w], [h, w, 1] and [h, w, 3] are pictures; other rows a line of grey pixels, so that
@@ -25,9 +86,8 @@ Shape PictureShape(const Shape& rows) {
 // One input: where its rows come from and what becomes of them.
 class Feed {
  public:
-  Feed(const std::filesystem::path& path, const Preprocess& preprocess, const InputSpec& input)
-      : dtype_(input.dtype), rows_(OpenRows(path, input)) {
-    ErrorScope scope("file", path.string());
+  Feed(std::unique_ptr<RowSource> rows, const Preprocess& preprocess, const InputSpec& input)
+      : dtype_(input.dtype), rows_(std::move(rows)) {
     const TensorSpec& spec = rows_->spec();
     if (spec.dtype == DType::kUint8 && rows_->MayHoldImages() &&
         (dtype_ == DType::kFloat || dtype_ == DType::kUint8)) {
@@ -85,22 +145,28 @@ class Feed {
 class Arrays : public Dataset {
  public:
   Arrays(const ArrayData& source, const std::vector<InputSpec>& inputs) {
-    CheckNames(source, inputs);
-    for (const InputSpec& input : inputs) {
-      const std::filesystem::path& path = source.inputs.at(input.name);
-      const Feed& feed =
-          feeds_.emplace(input.name, Feed(path, source.preprocess, input)).first->second;
-      const Feed& first = feeds_.at(inputs.front().name);
-      Require(feed.rows().num_rows() == first.rows().num_rows(), ErrorCode::kInvalidArgument,
-              "file '", path.string(), "' has ", feed.rows().num_rows(), " samples, file '",
-              source.inputs.at(inputs.front().name).string(), "' has ", first.rows().num_rows());
-      names_ = &first.rows();
+    if (source.command.empty()) {
+      CheckNames(source, inputs);
+      for (const InputSpec& input : inputs) {
+        const std::filesystem::path& path = source.inputs.at(input.name);
+        auto rows = OpenRows(source, input);
+        ErrorScope scope("file", path.string());
+        AddFeed(std::move(rows), source, input);
+      }
+    } else {
+      Require(source.inputs.empty(), ErrorCode::kInvalidArgument,
+              "give either files or a command, not both");
+      auto rows = OpenCommand(source.command, inputs, source.limit);
+      ErrorScope scope("command", source.command);
+      for (size_t i = 0; i < inputs.size(); ++i) AddFeed(std::move(rows[i]), source, inputs[i]);
     }
-    size_ = names_->num_rows();
+    CheckSizes(source, inputs);
     if (!source.labels.empty()) {
       labels_ = ReadLabels(source.labels);
-      Require(static_cast<int64_t>(labels_.size()) == size_, ErrorCode::kInvalidArgument, "file '",
-              source.labels.string(), "' has ", labels_.size(), " labels for ", size_, " samples");
+      const auto count = static_cast<int64_t>(labels_.size());
+      Require(count == size_ || (size_ == source.limit && count > size_),
+              ErrorCode::kInvalidArgument, "file '", source.labels.string(), "' has ",
+              labels_.size(), " labels for ", size_, " samples");
     }
     if (source.limit > 0) size_ = std::min(size_, source.limit);
   }
@@ -117,10 +183,36 @@ class Arrays : public Dataset {
                                                           : labels_[index].name;
   }
   std::optional<int> Label(int64_t index) const override {
-    return labels_.empty() ? std::nullopt : std::optional(labels_.at(index).label);
+    if (!labels_.empty()) return labels_.at(index).label;
+    for (const auto& [name, feed] : feeds_) {
+      if (const std::optional<int> label = feed.rows().Label(index)) return label;
+    }
+    return std::nullopt;
   }
 
  private:
+  void AddFeed(std::unique_ptr<RowSource> rows, const ArrayData& source, const InputSpec& input) {
+    const Feed& feed =
+        feeds_.emplace(input.name, Feed(std::move(rows), source.preprocess, input)).first->second;
+    if (!names_) names_ = &feed.rows();
+  }
+
+  void CheckSizes(const ArrayData& source, const std::vector<InputSpec>& inputs) {
+    const int64_t limit = source.limit;
+    size_ = names_->num_rows();
+    for (const InputSpec& input : inputs) {
+      const int64_t rows = feeds_.at(input.name).rows().num_rows();
+      // TFRecords and a command's output end at the limit, whatever follows.
+      const bool cut = limit > 0 && std::min(rows, size_) == limit;
+      if (rows == size_ || cut || !source.command.empty()) continue;
+      throw Error(ErrorCode::kInvalidArgument, "file '" + source.inputs.at(input.name).string() +
+                                                   "' has " + std::to_string(rows) +
+                                                   " samples, file '" +
+                                                   source.inputs.at(inputs.front().name).string() +
+                                                   "' has " + std::to_string(size_));
+    }
+  }
+
   static void CheckNames(const ArrayData& source, const std::vector<InputSpec>& inputs) {
     Require(!inputs.empty(), ErrorCode::kInvalidArgument, "the model has no inputs to feed");
     std::string known;
@@ -138,7 +230,7 @@ class Arrays : public Dataset {
   }
 
   std::map<std::string, Feed> feeds_;
-  const RowSource* names_ = nullptr;  // of the first input
+  const RowSource* names_ = nullptr;  // rows of the first input
   std::vector<LabelLine> labels_;
   int64_t size_ = 0;
 };

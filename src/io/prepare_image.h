@@ -18,6 +18,8 @@ class ImagePreparer {
 
   // Shape of `rows` samples.
   Shape BatchShape(int64_t rows) const;
+  // Of the pixels that a sample is made of: [height, width, channels].
+  Shape image_shape() const { return {height_, width_, channels_}; }
   DType dtype() const { return dtype_; }
   // Writes one sample: the dtype's elements as many as BatchShape(1) has.
   void Prepare(const ImageView& image, void* sample) const;

@@ -23,6 +23,9 @@ RowFile::RowFile(std::filesystem::path path) : path_(std::move(path)) {
   size_ = static_cast<uint64_t>(info.st_size);
 }
 
+RowFile::RowFile(std::filesystem::path path, int descriptor, uint64_t size)
+    : path_(std::move(path)), fd_(descriptor), size_(size) {}
+
 RowFile::~RowFile() { close(fd_); }
 
 void RowFile::Read(uint64_t offset, uint64_t count, void* out) const {

@@ -1,9 +1,11 @@
 #include "cli/support/options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "adze/registry.h"
 
@@ -94,10 +96,22 @@ ModelSource ToModelSource(const ModelFlags& flags) {
 void AddDataFlags(CLI::App& app, DataFlags& flags) {
   app.add_option("--images", flags.images, "Folder of JPEG and PNG files")->type_name("DIR");
   app.add_option("--data", flags.arrays,
-                 "Data of an input: an .npy file, an idx file or a folder of AMCT .bin files")
+                 "Data of an input: an .npy or idx file, a folder of AMCT .bin files or of images, "
+                 "cifar10:FILES, cifar100:FILES, or TFRecord files; FILES may be a pattern")
       ->take_all()
       ->allow_extra_args(false)
       ->type_name("[NAME=]FILE");
+  app.add_option("--field", flags.fields,
+                 "Field of the TFRecords' examples that feeds an input, e.g. image/encoded")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->type_name("[NAME=]FIELD");
+  app.add_option("--data-command", flags.command,
+                 "Command that writes .npy arrays to its standard output: for each batch one for "
+                 "each input, in the order of `adze info`")
+      ->type_name("COMMAND");
+  app.add_flag("--skip-bad", flags.skip_bad,
+               "Leave out images and records that cannot be read, and say which");
   app.add_option(
          "--preprocess", flags.preprocess,
          "tf: x/127.5-1 (default); caffe: BGR minus the ImageNet mean; torch: ImageNet mean "
@@ -118,11 +132,21 @@ void AddDataFlags(CLI::App& app, DataFlags& flags) {
 }
 
 DataSource ToDataSource(const DataFlags& flags) {
-  DataSource source{.images = flags.images, .labels = flags.labels, .limit = flags.limit};
+  DataSource source{.images = flags.images,
+                    .label_field = flags.label_field,
+                    .command = flags.command,
+                    .labels = flags.labels,
+                    .limit = flags.limit,
+                    .skip_bad = flags.skip_bad};
   for (const std::string& text : flags.arrays) {
     const auto [name, file] = SplitAssignment(text);
     Require(source.arrays.emplace(name, file).second, ErrorCode::kInvalidArgument, "--data gives '",
             name, "' twice");
+  }
+  for (const std::string& text : flags.fields) {
+    const auto [name, field] = SplitAssignment(text);
+    Require(source.fields.emplace(name, field).second, ErrorCode::kInvalidArgument,
+            "--field gives '", name, "' twice");
   }
   source.preprocess = PreprocessByName(flags.preprocess.empty() ? "tf" : flags.preprocess);
   if (!flags.mean.empty()) source.preprocess.mean = flags.mean;
@@ -133,11 +157,23 @@ DataSource ToDataSource(const DataFlags& flags) {
 }
 
 void RequireData(const DataFlags& flags, bool quiet) {
-  Require(!flags.images.empty() || !flags.arrays.empty(), ErrorCode::kInvalidArgument,
-          "calibration needs data; give --images DIR or --data NAME=FILE");
+  Require(!flags.images.empty() || !flags.arrays.empty() || !flags.command.empty(),
+          ErrorCode::kInvalidArgument,
+          "calibration needs data; give --images DIR, --data NAME=FILE or --data-command COMMAND");
   if (flags.preprocess.empty() && flags.mean.empty() && !quiet) {
     fmt::print(stderr, "pixels are fed as x / 127.5 - 1; choose otherwise with --preprocess\n");
   }
+}
+
+void PrintSkipped(const SkippedSamples& skipped) {
+  if (skipped.count == 0) return;
+  fmt::print("{} {} skipped: {}{}\n", skipped.count, skipped.count == 1 ? "sample" : "samples",
+             fmt::join(skipped.first, "; "),
+             skipped.count > static_cast<int64_t>(skipped.first.size()) ? "; ..." : "");
+}
+
+nlohmann::ordered_json SkippedAsJson(const SkippedSamples& skipped) {
+  return {{"count", skipped.count}, {"first", skipped.first}};
 }
 
 void AddBatchFlags(CLI::App& app, BatchFlags& flags) {

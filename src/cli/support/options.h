@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,19 +31,27 @@ ModelSource ToModelSource(const ModelFlags& flags);
 struct DataFlags {
   std::string images;
   std::vector<std::string> arrays;  // "name=file" or "file"
+  std::vector<std::string> fields;  // "name=field" or "field"
+  std::string label_field, command;
   std::string labels;
   std::string preprocess;
   std::vector<float> mean, std;
   bool bgr = false;
   std::string resize = "squash";
   int64_t limit = 0;
+  bool skip_bad = false;
 };
 void AddDataFlags(CLI::App& app, DataFlags& flags);
 DataSource ToDataSource(const DataFlags& flags);
 
-// Refuses if there is neither --images nor --data; unless `quiet`, says which preprocessing is the
-// default.
+// Refuses if there is none of --images, --data and --data-command; unless `quiet`, says which
+// preprocessing is the default.
 void RequireData(const DataFlags& flags, bool quiet);
+
+// "2 samples skipped: WHY; WHY" as a line for people; nothing if there are none.
+void PrintSkipped(const SkippedSamples& skipped);
+// {"count": 2, "first": ["WHY", "WHY"]}
+nlohmann::ordered_json SkippedAsJson(const SkippedSamples& skipped);
 
 // How much of the data calibration sees, and how.
 struct BatchFlags {
