@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "adze/calibrator.h"
@@ -44,6 +45,7 @@ Config DefaultConfig(const std::vector<LayerInfo>& layers);
 // JSON if the file begins with '{', else a simplified .cfg. kBadFile / kInvalidArgument with the
 // file, the layer and the rule of section 5.1 or 6.1 that is broken.
 Config ReadConfig(const std::filesystem::path& path, const std::vector<LayerInfo>& layers);
+Config ParseConfig(std::string_view text, const std::vector<LayerInfo>& layers);
 // Replaces what a layer of this kind cannot have by what it can: a weight quantizer for other ops
 // by arq, 6 or 7 bits by 8. kInvalidArgument if there is no weight quantizer of the name or it
 // cannot do the bits.

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "adze/quant.h"
@@ -40,5 +41,6 @@ struct Record {
 void WriteRecord(const Record& record, const std::filesystem::path& path);
 std::string SerializeRecord(const Record& record);
 Record ReadRecord(const std::filesystem::path& path);
+Record ParseRecord(std::string_view text);
 
 }  // namespace adze

@@ -115,6 +115,10 @@ LayerRecord ReadLayer(const proto::MapFiledEntry& entry) {
 Record ReadRecord(const std::filesystem::path& path) {
   const std::string text = ReadFile(path);
   ErrorScope file("file", path.string());
+  return ParseRecord(text);
+}
+
+Record ParseRecord(std::string_view text) {
   proto::ScaleOffsetRecord content;
   ParseTextProto(text, "a record file", &content);
   Record record;
