@@ -9,6 +9,7 @@
 #include "adze/dataset.h"
 #include "adze/error.h"
 #include "adze/file.h"
+#include "io/refusal.h"
 #include "test_folder.h"
 
 namespace adze {
@@ -17,16 +18,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
-
-template <typename F>
-std::string Refusal(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 std::string Planes() {
   std::string planes;

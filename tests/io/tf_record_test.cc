@@ -6,6 +6,7 @@
 #include "adze/error.h"
 #include "adze/file.h"
 #include "example_writer.h"
+#include "io/refusal.h"
 #include "test_folder.h"
 
 namespace adze {
@@ -18,16 +19,6 @@ namespace fs = std::filesystem;
 const fs::path kImages = fs::path(ADZE_SOURCE_DIR) / "tests/io/images";
 const InputSpec kImage = {.name = "x", .shape = {-1, 8, 8, 3}};
 const InputSpec kPair = {.name = "x", .shape = {-1, 2}};
-
-template <typename F>
-std::string Refusal(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 std::unique_ptr<Dataset> Open(const fs::path& files, const InputSpec& input,
                               const std::string& field = "f", const std::string& label = "",
