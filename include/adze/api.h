@@ -11,6 +11,7 @@
 #include "adze/calibrate.h"
 #include "adze/config.h"
 #include "adze/dataset.h"
+#include "adze/decompose.h"
 #include "adze/graph.h"
 #include "adze/record.h"
 
@@ -66,11 +67,11 @@ struct PlanOptions {
   std::vector<std::string> skip_layers = {};
   // Overrides the config's activation algorithm; a name, or as ParseCalibrator takes it.
   std::string calibrator = {};
-  int activation_bits = 0;   // overrides the activations' num_bits; 0: does not
-  bool symmetric = false;    // overrides the config's `asymmetric`
-  std::string weights = {};  // overrides the config's weight quantizer, where a layer takes it
-  int weight_bits = 0;       // overrides the weights' num_bits, likewise; 0: does not
-  std::string rounding = {};    // overrides the config's; "nearest" or "adaround"
+  int activation_bits = 0;    // overrides the activations' num_bits; 0: does not
+  bool symmetric = false;     // overrides the config's `asymmetric`
+  std::string weights = {};   // overrides the config's weight quantizer, where a layer takes it
+  int weight_bits = 0;        // overrides the weights' num_bits, likewise; 0: does not
+  std::string rounding = {};  // overrides the config's; "nearest" or "adaround"
   std::optional<bool> bias_correction = {};  // overrides the config's
   // Migration strength of the DMQ balancer of every layer that has a weight, over the config's.
   std::optional<double> balance = {};
@@ -112,10 +113,10 @@ struct QuantizeOptions {
   PlanOptions plan = {};
   std::filesystem::path output_prefix;
   int64_t batch_size = 1;
-  int64_t batch_num = 0;        // 0: all the data, at most 256 samples
-  int num_threads = 0;          // 0: all cores
-  int64_t compare_samples = 4;  // for the comparison of layers; 0: none
-  std::function<void(int64_t, int64_t)> progress = {};       // of calibration: batches
+  int64_t batch_num = 0;                                // 0: all the data, at most 256 samples
+  int num_threads = 0;                                  // 0: all cores
+  int64_t compare_samples = 4;                          // for the comparison of layers; 0: none
+  std::function<void(int64_t, int64_t)> progress = {};  // of calibration: batches
   std::function<void(int64_t, int64_t)> tune_progress = {};  // of rounding: samples
 };
 struct LayerSummary {
@@ -135,5 +136,20 @@ struct QuantizeResult {
 // PREFIX_config.json: all of them, or on any error none. Under mpirun the processes share the
 // samples and the first one writes; the others return {}.
 QuantizeResult Quantize(const QuantizeOptions& options);
+
+struct DecomposeJob {
+  ModelSource model;
+  DecomposeOptions options = {};
+  std::filesystem::path output;  // the graph to write; may be empty
+  // Prefix of a checkpoint to write, to go on training from in TensorFlow; may be empty.
+  std::filesystem::path checkpoint = {};
+};
+struct DecomposeResult {
+  std::vector<LayerDecomposition> layers;
+  std::vector<std::filesystem::path> files;
+  double seconds = 0;
+};
+// Decomposes a model's convolutions (adze/decompose.h) and writes it.
+DecomposeResult DecomposeModel(const DecomposeJob& job);
 
 }  // namespace adze

@@ -18,9 +18,9 @@ TEST_P(Help, IsAsWritten) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Verbs, Help,
-                         testing::Values("", "calibrate", "checkpoint", "convert", "evaluate",
-                                         "freeze", "info", "merge", "ops", "plan", "quantize",
-                                         "run"),
+                         testing::Values("", "calibrate", "checkpoint", "convert", "decompose",
+                                         "evaluate", "freeze", "info", "merge", "ops", "plan",
+                                         "quantize", "run"),
                          [](const auto& info) { return info.param.empty() ? "adze" : info.param; });
 
 TEST(Usage, MisspeltVerbAndFlagAreNamedWithTheirNeighbours) {

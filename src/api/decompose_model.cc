@@ -1,0 +1,35 @@
+#include <chrono>
+
+#include "adze/api.h"
+#include "adze/checkpoint.h"
+#include "adze/file.h"
+#include "adze/graph_def.h"
+#include "export/output_names.h"
+
+namespace adze {
+
+DecomposeResult DecomposeModel(const DecomposeJob& job) {
+  if (!job.output.empty()) CheckWritable(job.output);
+  if (!job.checkpoint.empty()) CheckWritable(job.checkpoint.string() + ".meta");
+  Graph graph = LoadModel(job.model);
+  ErrorScope scope("file", job.model.path.string());
+  DecomposeResult result;
+  const auto start = std::chrono::steady_clock::now();
+  result.layers = Decompose(graph, job.options);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  result.seconds = seconds.count();
+  KeepOutputNames(graph);
+  if (!job.output.empty()) {
+    WriteGraphDef(graph, job.output);
+    result.files.push_back(job.output);
+  }
+  if (!job.checkpoint.empty()) {
+    WriteTrainingCheckpoint(job.checkpoint, graph);
+    for (const char* ending : {".meta", ".index", ".data-00000-of-00001"}) {
+      result.files.push_back(job.checkpoint.string() + ending);
+    }
+  }
+  return result;
+}
+
+}  // namespace adze

@@ -1,0 +1,104 @@
+#include "decompose/factors.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "adze/error.h"
+
+namespace adze {
+namespace {
+
+template <typename T>
+Tensor Rounded(const Shape& shape, const std::vector<double>& values, double most) {
+  std::vector<double> clamped(values.size());
+  std::transform(values.begin(), values.end(), clamped.begin(),
+                 [&](double v) { return std::clamp(v, -most, most); });
+  return Cast(Tensor::From<double>(shape, clamped), kDTypeOf<T>);
+}
+
+Tensor KernelOf(const Factor& factor, DType dtype) {
+  constexpr double kLargestHalf = 65504;
+  if (dtype == DType::kHalf) return Rounded<Half>(factor.kernel, factor.values, kLargestHalf);
+  if (dtype == DType::kDouble) return Tensor::From<double>(factor.kernel, factor.values);
+  return Rounded<float>(factor.kernel, factor.values, std::numeric_limits<float>::max());
+}
+
+// An attribute that holds `per_axis` integers for each axis of the image: those of height and width
+// stay where they are covered and become `neutral` elsewhere.
+void Restrict(Node& node, std::string_view name, const Factor& factor, int per_axis,
+              int64_t neutral) {
+  const auto* given = node.FindAttr<std::vector<int64_t>>(name);
+  if (!given || given->size() != static_cast<size_t>(4 * per_axis)) return;
+  std::vector<int64_t> values = *given;
+  const ImageLayout layout = LayoutOf(node);
+  const auto clear = [&](int axis) {
+    std::fill_n(values.begin() + axis * per_axis, per_axis, neutral);
+  };
+  if (!factor.covers_height) clear(layout.height());
+  if (!factor.covers_width) clear(layout.width());
+  node.SetAttr(std::string(name), values);
+}
+
+}  // namespace
+
+int64_t MacsOf(const Convolution& c) {
+  return c.window.height.output * c.window.width.output * c.kernel.num_elements();
+}
+
+int64_t MacsOf(const Convolution& c, const std::vector<Factor>& factors) {
+  int64_t height = c.window.height.input, width = c.window.width.input, macs = 0;
+  for (const Factor& factor : factors) {
+    if (factor.covers_height) height = c.window.height.output;
+    if (factor.covers_width) width = c.window.width.output;
+    macs += height * width * factor.kernel.num_elements();
+  }
+  return macs;
+}
+
+int64_t WeightsOf(const std::vector<Factor>& factors) {
+  int64_t weights = 0;
+  for (const Factor& factor : factors) weights += factor.kernel.num_elements();
+  return weights;
+}
+
+std::vector<Node*> PutInPlace(Graph& graph, const Convolution& convolution,
+                              const std::vector<Factor>& factors) {
+  const DType dtype = convolution.weight->const_value().dtype();
+  std::vector<Node*> kernels;
+  for (const Factor& factor : factors) {
+    kernels.push_back(&graph.AddConst(convolution.node->name() + "/" + factor.part + "/kernel",
+                                      KernelOf(factor, dtype)));
+  }
+  return PutInPlace(graph, convolution, factors, kernels);
+}
+
+std::vector<Node*> PutInPlace(Graph& graph, const Convolution& convolution,
+                              const std::vector<Factor>& factors,
+                              const std::vector<Node*>& kernels) {
+  Node& old = *convolution.node;
+  Value data = old.input(0);
+  std::vector<Node*> nodes;
+  for (size_t i = 0; i < factors.size(); ++i) {
+    const std::string& part = factors[i].part;
+    Node& node = graph.Add(graph.UniqueName(old.name() + "/" + part + "/" + part), old.op(),
+                           {data, kernels[i]->output()}, old.attrs());
+    node.device = old.device;
+    Restrict(node, "strides", factors[i], 1, 1);
+    Restrict(node, "explicit_paddings", factors[i], 2, 0);
+    data = node.output();
+    nodes.push_back(&node);
+  }
+  graph.SetControlInputs(*nodes.front(),
+                         {old.control_inputs().begin(), old.control_inputs().end()});
+  for (Node* user :
+       std::vector<Node*>(graph.ControlUsers(old).begin(), graph.ControlUsers(old).end())) {
+    std::vector<Node*> inputs(user->control_inputs().begin(), user->control_inputs().end());
+    std::replace(inputs.begin(), inputs.end(), &old, nodes.back());
+    graph.SetControlInputs(*user, inputs);
+  }
+  graph.ReplaceUses(old.output(), data);
+  graph.Erase(old);
+  return nodes;
+}
+
+}  // namespace adze

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "decompose/convolution.h"
+
+namespace adze {
+
+// One of the convolutions that stand for another one. It has the stride and padding of the other
+// along the axes that it covers, and stride 1 and no padding along the others.
+struct Factor {
+  std::string part;  // "decom_first"
+  Shape kernel;      // [height, width, inputs, outputs]
+  bool covers_height = false, covers_width = false;
+  std::vector<double> values = {};
+};
+
+// Multiply-accumulates of one sample. Sizes must be known.
+int64_t MacsOf(const Convolution& convolution);
+int64_t MacsOf(const Convolution& convolution, const std::vector<Factor>& factors);
+int64_t WeightsOf(const std::vector<Factor>& factors);
+
+// Puts the factors in the convolution's place:
+//
+//   x -> conv  becomes  x -> conv/decom_first/decom_first -> ... -> conv/decom_last/decom_last
+//
+// with kernels conv/decom_first/kernel and so on of the type of the weight, to whose range values
+// are clamped. Returns the new convolutions.
+std::vector<Node*> PutInPlace(Graph& graph, const Convolution& convolution,
+                              const std::vector<Factor>& factors);
+// The same with the kernels of another convolution that had the same weight.
+std::vector<Node*> PutInPlace(Graph& graph, const Convolution& convolution,
+                              const std::vector<Factor>& factors,
+                              const std::vector<Node*>& kernels);
+
+}  // namespace adze

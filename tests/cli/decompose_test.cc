@@ -1,0 +1,84 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "adze/checkpoint.h"
+#include "adze/graph_def.h"
+#include "adze/op.h"
+#include "adze/registry.h"
+#include "cli/program.h"
+
+namespace adze {
+namespace {
+
+// x -> conv 3 x 3, 64 -> 64, with weights that are no noise.
+void WriteModel(const std::filesystem::path& file, float last = 0.5f) {
+  Graph graph(Builtin<OpRegistry>());
+  const Value data =
+      graph.Add("x", "Placeholder", {}, {{"dtype", DType::kFloat}, {"shape", Shape{1, 8, 8, 64}}})
+          .output();
+  Tensor weight(DType::kFloat, {3, 3, 64, 64});
+  const auto values = weight.mutable_data<float>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] = std::sin(0.37f * static_cast<float>(i % 1009));
+  }
+  values.back() = last;
+  Node& conv = graph.Add(
+      "conv", "Conv2D", {data, graph.AddConst("w", weight).output()},
+      {{"T", DType::kFloat}, {"padding", "SAME"}, {"strides", std::vector<int64_t>{1, 1, 1, 1}}});
+  graph.Add("out", "Relu", {conv.output()}, {{"T", DType::kFloat}});
+  WriteGraphDef(graph, file);
+}
+
+TEST(DecomposeVerb, WritesGraphAndCheckpointAndTellsOfThem) {
+  const auto folder = TestFolder();
+  WriteModel(folder / "model.pb");
+  const ProgramResult result =
+      RunAdze("decompose model.pb -o out.pb --to-checkpoint train/out.ckpt --json", folder);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto json = nlohmann::json::parse(result.out);
+  const auto& layer = json.at("layers").at(0);
+  EXPECT_EQ(layer.at("name"), "conv");
+  EXPECT_EQ(layer.at("mode"), "SCFK");
+  EXPECT_EQ(layer.at("ranks"), nlohmann::json({32}));
+  EXPECT_EQ(layer.at("macs"), nlohmann::json({64 * 9 * 64 * 64, 64 * 2 * 3 * 64 * 32}));
+  EXPECT_EQ(json.at("files").size(), 4u);
+  const Graph graph = ReadGraphDef(folder / "out.pb", Builtin<OpRegistry>());
+  EXPECT_TRUE(graph.Find("conv/decom_last/decom_last"));
+  const Checkpoint checkpoint(folder / "train/out.ckpt");
+  EXPECT_TRUE(checkpoint.Contains("conv/decom_first/kernel"));
+}
+
+TEST(DecomposeVerb, AnOutputKeepsItsName) {
+  const auto folder = TestFolder();
+  WriteModel(folder / "model.pb");
+  ASSERT_EQ(RunAdze("decompose model.pb --outputs conv -o out.pb", folder).exit_code, 0);
+  const Graph graph = ReadGraphDef(folder / "out.pb", Builtin<OpRegistry>());
+  ASSERT_TRUE(graph.Find("conv"));
+  EXPECT_EQ(graph.Find("conv")->op(), "Identity");
+}
+
+TEST(DecomposeVerb, AFailedRunLeavesTheEarlierFile) {
+  const auto folder = TestFolder();
+  WriteModel(folder / "model.pb", std::numeric_limits<float>::infinity());
+  WriteFileAtomically(folder / "out.pb", "earlier");
+  const ProgramResult result = RunAdze("decompose model.pb -o out.pb", folder);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err,
+            "adze: file 'model.pb': layer 'conv': weight 'w' holds inf at element 36863; "
+            "decomposition needs finite weights\n");
+  EXPECT_EQ(ReadFile(folder / "out.pb"), "earlier");
+}
+
+TEST(DecomposeVerb, TableGivesTheReasonOfALayerThatStays) {
+  const auto folder = TestFolder();
+  WriteTinyModel(folder, 1);
+  const ProgramResult result = RunAdze("decompose model.pbtxt", folder);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("stays: kernel 1x1 is smaller than 3x3; 2 channels"), std::string::npos)
+      << result.out;
+  EXPECT_NE(result.out.find("decomposed 0 of 1 convolutions"), std::string::npos) << result.out;
+}
+
+}  // namespace
+}  // namespace adze
