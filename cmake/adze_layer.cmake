@@ -1,13 +1,21 @@
-# adze_layer(<name> LEVEL <n> DEPS <layers...>)
+# adze_layer(<name> LEVEL <n> DEPS <layers...> [FOLDER <folder>] [WITHOUT <subfolder>])
 #
-# Builds src/<name>/**.cc as adze::<name>. A dependency on the same or a higher level is a
-# configure error, so the folders cannot form a cycle.
+# Builds src/<name>/**.cc (or those of another folder, or without those of a subfolder) as
+# adze::<name>. A dependency on the same or a higher level is a configure error, so the folders
+# cannot form a cycle.
 function(adze_layer name)
-  cmake_parse_arguments(arg "" "LEVEL" "DEPS" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cc")
+  cmake_parse_arguments(arg "" "LEVEL;FOLDER;WITHOUT" "DEPS" ${ARGN})
+  if(NOT arg_FOLDER)
+    set(arg_FOLDER ${name})
+  endif()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${arg_FOLDER}/*.cc")
+  if(arg_WITHOUT)
+    list(FILTER sources EXCLUDE REGEX "/src/${arg_FOLDER}/${arg_WITHOUT}/")
+  endif()
   add_library(adze_${name} STATIC ${sources})
   add_library(adze::${name} ALIAS adze_${name})
-  set_target_properties(adze_${name} PROPERTIES ADZE_LEVEL ${arg_LEVEL})
+  set_target_properties(adze_${name} PROPERTIES ADZE_LEVEL ${arg_LEVEL}
+                                                ADZE_FOLDER "${PROJECT_SOURCE_DIR}/src/${arg_FOLDER}")
   target_include_directories(adze_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include"
                                           PRIVATE "${PROJECT_SOURCE_DIR}/src")
   foreach(dep IN LISTS arg_DEPS)
@@ -27,7 +35,7 @@ endfunction()
 # registry.
 function(adze_registry layer class)
   cmake_parse_arguments(arg "" "HEADER;IN" "EXCEPT" ${ARGN})
-  set(folder "${PROJECT_SOURCE_DIR}/src/${layer}")
+  get_target_property(folder adze_${layer} ADZE_FOLDER)
   if(arg_IN)
     string(APPEND folder "/${arg_IN}")
   endif()

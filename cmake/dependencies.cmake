@@ -31,6 +31,20 @@ target_include_directories(adze_leveldb SYSTEM INTERFACE ${LEVELDB_INCLUDE_DIR}
 set(MPI_CXX_SKIP_MPICXX ON)
 find_package(MPI COMPONENTS CXX)
 
+# Optional: LibTorch, which retraining runs on.
+if(NOT ADZE_TORCH STREQUAL "OFF")
+  find_package(Torch QUIET)
+  if(Torch_FOUND)
+    set(ADZE_WITH_TORCH ON)
+    add_library(adze_libtorch INTERFACE)
+    target_link_libraries(adze_libtorch INTERFACE ${TORCH_LIBRARIES})
+    target_include_directories(adze_libtorch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+  elseif(ADZE_TORCH STREQUAL "ON")
+    message(FATAL_ERROR "ADZE_TORCH is ON, but there is no LibTorch; install libtorch-dev, or give "
+                        "the folder of another one with -DCMAKE_PREFIX_PATH")
+  endif()
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})

@@ -80,9 +80,9 @@ using Runner = std::function<std::vector<Tensor>(const Graph& graph,
                                                  const std::map<std::string, Tensor>& feeds,
                                                  const std::vector<Value>& fetches)>;
 
-// Runs one case and compares every output with TensorFlow's: maximum relative error 1e-5, and 1e-4
-// for the chained nets.
-inline void CheckCase(const std::string& name, const Runner& run) {
+// Runs one case and compares every output with TensorFlow's: maximum relative error `tolerance`,
+// but 1e-4 for the chained nets.
+inline void CheckCase(const std::string& name, const Runner& run, double tolerance = 1e-5) {
   const std::filesystem::path folder = SharedFolder() / "conformance" / name;
   const auto meta = nlohmann::json::parse(ReadFile(folder / "meta.json"));
   const Graph graph = ReadGraphDef(folder / "graph.pb", Builtin<OpRegistry>());
@@ -99,7 +99,7 @@ inline void CheckCase(const std::string& name, const Runner& run) {
     const Tensor expected = ReadNpy(folder / ("out_" + std::to_string(i) + ".npy"));
     EXPECT_EQ(results[i].shape(), expected.shape()) << ToString(fetches[i]);
     EXPECT_EQ(results[i].dtype(), expected.dtype()) << ToString(fetches[i]);
-    EXPECT_LE(RelativeError(results[i], expected), name.starts_with("net_") ? 1e-4 : 1e-5)
+    EXPECT_LE(RelativeError(results[i], expected), name.starts_with("net_") ? 1e-4 : tolerance)
         << ToString(fetches[i]);
   }
 }

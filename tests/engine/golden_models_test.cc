@@ -1,3 +1,5 @@
+#include "golden_models.h"
+
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -9,17 +11,6 @@
 
 namespace adze {
 namespace {
-
-constexpr const char* kModels[] = {"deeplabv3_mobilenet_v2",
-                                   "efficientpose",
-                                   "fsrcnn_x2",
-                                   "lenet_mnist",
-                                   "mobilenet_v1_0.25_224",
-                                   "mobilenet_v1_1.0_224",
-                                   "mobilenet_v2_1.0_224",
-                                   "mobilenet_v2_ham10000",
-                                   "resnet8_cifar10",
-                                   "selfie_segmentation"};
 
 class GoldenModel : public testing::TestWithParam<const char*> {};
 
@@ -65,13 +56,8 @@ TEST_P(GoldenModel, RunsAtBatchOneAndFour) {
             1e-4);
 }
 
-std::string NameOf(const testing::TestParamInfo<const char*>& info) {
-  std::string name = info.param;
-  std::replace(name.begin(), name.end(), '.', '_');
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(SlowModels, GoldenModel, testing::ValuesIn(kModels), NameOf);
+INSTANTIATE_TEST_SUITE_P(SlowModels, GoldenModel, testing::ValuesIn(kGoldenModels),
+                         GoldenModelName);
 
 }  // namespace
 }  // namespace adze
