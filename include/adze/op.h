@@ -49,6 +49,21 @@ struct ShapeContext {
   }
 };
 
+// What OpDef::keeps_rows looks at: besides what shape inference sees, the outputs and which inputs
+// have the batch as their first dimension. The other inputs may or may not be constant.
+struct RowContext : ShapeContext {
+  std::span<const TensorSpec> outputs;
+  const std::vector<bool>& rows;
+
+  // Whether input `i` has rows and all others are constant.
+  bool OnlyRowsAre(int i) const {
+    for (int k = 0; k < static_cast<int>(inputs.size()); ++k) {
+      if (k == i ? !rows[k] : !constants[k]) return false;
+    }
+    return i < static_cast<int>(inputs.size());
+  }
+};
+
 // Knowledge about one TensorFlow op; src/ops registers one family of ops a file.
 struct OpDef {
   std::string name;
@@ -60,6 +75,11 @@ struct OpDef {
   // Computes the outputs, which are allocated as `infer` says. Plain and right rather than fast
   // where an engine has its own kernel; constant folding and the reference interpreter use it.
   std::function<void(const Node&, std::span<const Tensor>, std::span<Tensor>)> evaluate = {};
+  // Output i is a function of the inputs' elements i, broadcast as NumPy does.
+  bool is_elementwise = false;
+  // Whether row i of every output depends on no other row of the inputs than row i, so that a batch
+  // can be run in pieces. Null: only if the op is elementwise.
+  bool (*keeps_rows)(const RowContext&) = nullptr;
   // The outputs are an input's elements, moved (Reshape, Transpose) or selected (MaxPool, Pad not):
   // scale and zero point pass through unchanged.
   bool moves_data_only = false;

@@ -1,71 +1,11 @@
 #include "engine/independent_rows.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
+
+#include "adze/registry.h"
 
 namespace adze {
 namespace {
-
-// Elementwise, with broadcasting between operands.
-constexpr std::array<std::string_view, 31> kElementwise = {"Abs",
-                                                           "Add",
-                                                           "AddV2",
-                                                           "AscendAntiQuant",
-                                                           "AscendQuant",
-                                                           "Cast",
-                                                           "Ceil",
-                                                           "Elu",
-                                                           "Erf",
-                                                           "Exp",
-                                                           "Floor",
-                                                           "LeakyRelu",
-                                                           "Maximum",
-                                                           "Minimum",
-                                                           "Mul",
-                                                           "Neg",
-                                                           "Pow",
-                                                           "RealDiv",
-                                                           "Relu",
-                                                           "Relu6",
-                                                           "Round",
-                                                           "Rsqrt",
-                                                           "Selu",
-                                                           "Sigmoid",
-                                                           "Sqrt",
-                                                           "Square",
-                                                           "Softplus",
-                                                           "Softsign",
-                                                           "Sub",
-                                                           "Tanh",
-                                                           "SquaredDifference"};
-
-// Input 0 holds the rows, the others are constant; nothing moves between rows.
-constexpr std::array<std::string_view, 20> kPerRow = {"AscendDequant",
-                                                      "AvgPool",
-                                                      "BiasAdd",
-                                                      "Conv2D",
-                                                      "DepthToSpace",
-                                                      "DepthwiseConv2dNative",
-                                                      "FakeQuantWithMinMaxArgs",
-                                                      "FakeQuantWithMinMaxVars",
-                                                      "FakeQuantWithMinMaxVarsPerChannel",
-                                                      "FusedBatchNorm",
-                                                      "FusedBatchNormV2",
-                                                      "FusedBatchNormV3",
-                                                      "LRN",
-                                                      "LogSoftmax",
-                                                      "MatMul",
-                                                      "MaxPool",
-                                                      "ResizeBilinear",
-                                                      "ResizeNearestNeighbor",
-                                                      "Softmax",
-                                                      "SpaceToDepth"};
-
-template <size_t N>
-bool Contains(const std::array<std::string_view, N>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 // Values whose row i comes from row i of the feeds.
 class RowTracker {
@@ -81,67 +21,39 @@ class RowTracker {
   }
 
  private:
-  Shape shape(Value value) const { return flow_.spec(value).shape; }
-  int64_t BatchOf(Value value) const { return shape(value).rank() > 0 ? shape(value)[0] : -1; }
-  bool AllConstantBut(const Node& node, int data) const {
-    for (int i = 0; i < node.num_inputs(); ++i) {
-      if (i != data && !flow_.constant_input(node, i)) return false;
-    }
-    return HasRows(node.input(data));
-  }
-  // The integers of a constant operand; none if it is not constant.
-  std::vector<int64_t> Operand(const Node& node, int i) const {
-    const Tensor* value = flow_.constant_input(node, i);
-    return value ? ToInt64s(*value) : std::vector<int64_t>();
-  }
-
   bool KeepsRows(Node& node) const {
-    const std::string& op = node.op();
+    const auto rows_of = [](const Shape& shape) { return shape.rank() > 0 ? shape[0] : -1; };
     if (IsAlias(node)) {
-      return HasRows(node.input(0)) && BatchOf(node.output()) == BatchOf(node.input(0));
+      return HasRows(node.input(0)) &&
+             rows_of(flow_.spec(node.output()).shape) == rows_of(flow_.spec(node.input(0)).shape);
     }
-    if (Contains(kElementwise, op)) return KeepsRowsElementwise(node);
-    if (op == "Conv2DBackpropInput") return AllConstantBut(node, 2);
-    if (op == "ConcatV2") return KeepsRowsConcat(node);
-    if (!AllConstantBut(node, 0)) return false;
-    const int rank = shape(node.input(0)).rank();
-    if (op == "Softmax" || op == "LogSoftmax") return rank >= 2;
-    if (op == "MatMul") return !node.attr<bool>("transpose_a", false);
-    if (op.starts_with("FusedBatchNorm")) return !node.attr<bool>("is_training", true);
-    if (Contains(kPerRow, op)) return true;
-    const std::vector<int64_t> operand =
-        node.num_inputs() > 1 ? Operand(node, 1) : std::vector<int64_t>();
-    if (op == "Mean" || op == "Sum" || op == "Max" || op == "Min" || op == "Prod") {
-      return std::none_of(operand.begin(), operand.end(),
-                          [&](int64_t axis) { return NormalizeAxis(axis, rank) == 0; });
+    const OpDef* def = Builtin<OpRegistry>().Find(node.op());
+    if (!def || (!def->keeps_rows && !def->is_elementwise)) return false;
+    std::vector<TensorSpec> inputs, outputs;
+    std::vector<const Tensor*> constants;
+    std::vector<bool> rows;
+    for (int i = 0; i < node.num_inputs(); ++i) {
+      inputs.push_back(flow_.spec(node.input(i)));
+      constants.push_back(flow_.constant_input(node, i));
+      rows.push_back(!constants.back() && HasRows(node.input(i)));
     }
-    if (op == "Pad" || op == "PadV2" || op == "MirrorPad") {
-      return operand.size() >= 2 && operand[0] == 0 && operand[1] == 0;
+    for (int i = 0; flow_.has_output(node.output(i)); ++i) {
+      outputs.push_back(flow_.spec(node.output(i)));
     }
-    if (op == "Transpose") return !operand.empty() && operand[0] == 0;
-    return false;
+    const RowContext context{{node, inputs, constants}, outputs, rows};
+    return def->is_elementwise ? KeepsRowsElementwise(context) : def->keeps_rows(context);
   }
 
-  bool KeepsRowsElementwise(Node& node) const {
-    const int rank = shape(node.output()).rank();
-    for (int i = 0; i < node.num_inputs(); ++i) {
-      const Shape& in = shape(node.input(i));
-      if (HasRows(node.input(i))) {
+  // Operands without rows are constant and the same for every row.
+  static bool KeepsRowsElementwise(const RowContext& context) {
+    const int rank = context.outputs[0].shape.rank();
+    for (int i = 0; i < static_cast<int>(context.inputs.size()); ++i) {
+      const Shape& in = context.shape(i);
+      if (context.rows[i]) {
         if (in.rank() != rank) return false;  // its rows would meet another axis
-      } else if (!flow_.constant_input(node, i) || (in.rank() == rank && in[0] != 1)) {
+      } else if (!context.constants[i] || (in.rank() == rank && in[0] != 1)) {
         return false;
       }
-    }
-    return true;
-  }
-
-  bool KeepsRowsConcat(Node& node) const {
-    const int axis_input = node.num_inputs() - 1;
-    const std::vector<int64_t> axis = Operand(node, axis_input);
-    const int rank = shape(node.output()).rank();
-    if (axis.size() != 1 || NormalizeAxis(axis[0], rank) == 0) return false;
-    for (int i = 0; i < axis_input; ++i) {
-      if (!HasRows(node.input(i))) return false;
     }
     return true;
   }

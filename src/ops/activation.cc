@@ -63,6 +63,7 @@ void register_activation(OpRegistry& ops) {
            .summary = "x, or alpha x below 0",
            .infer = InferSame,
            .evaluate = EvaluateLeakyRelu,
+           .is_elementwise = true,
            .is_homogeneous = true});
   ops.Add(ElementwiseOp<float, double>("Elu", ScaledElu{.scale = 1, .alpha = 1}));
   ops.Add(ElementwiseOp<float, double>(

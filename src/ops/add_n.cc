@@ -30,8 +30,11 @@ void Evaluate(const Node&, std::span<const Tensor> inputs, std::span<Tensor> out
 }  // namespace
 
 void register_add_n(OpRegistry& ops) {
-  ops.Add(
-      {.name = "AddN", .summary = "Sum of several tensors", .infer = Infer, .evaluate = Evaluate});
+  ops.Add({.name = "AddN",
+           .summary = "Sum of several tensors",
+           .infer = Infer,
+           .evaluate = Evaluate,
+           .is_elementwise = true});
 }
 
 }  // namespace adze

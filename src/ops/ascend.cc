@@ -9,6 +9,7 @@
 #include "adze/op.h"
 #include "ops/support/channels.h"
 #include "ops/support/image.h"
+#include "ops/support/rows.h"
 
 namespace adze {
 namespace {
@@ -138,7 +139,8 @@ void register_ascend(OpRegistry& ops) {
   ops.Add({.name = "AscendQuant",
            .summary = "Activations to int8 (simulated: centred integers in float32)",
            .infer = InferQuant,
-           .evaluate = InFloat(EvaluateQuant)});
+           .evaluate = InFloat(EvaluateQuant),
+           .is_elementwise = true});
   ops.Add({.name = "AscendWeightQuant",
            .summary = "int8 weights less their offset (simulated: in float32)",
            .infer = InferWeightQuant,
@@ -146,11 +148,13 @@ void register_ascend(OpRegistry& ops) {
   ops.Add({.name = "AscendDequant",
            .summary = "int32 sums to float32, by a scale per channel",
            .infer = InferDequant,
-           .evaluate = EvaluateDequant});
+           .evaluate = EvaluateDequant,
+           .keeps_rows = RowsOfInput<0>});
   ops.Add({.name = "AscendAntiQuant",
            .summary = "int8 to float32",
            .infer = InferAntiQuant,
-           .evaluate = EvaluateAntiQuant});
+           .evaluate = EvaluateAntiQuant,
+           .is_elementwise = true});
 }
 
 }  // namespace adze

@@ -1,6 +1,7 @@
 #include "adze/op.h"
 #include "ops/support/channels.h"
 #include "ops/support/image.h"
+#include "ops/support/rows.h"
 
 namespace adze {
 namespace {
@@ -39,7 +40,8 @@ void register_bias_add(OpRegistry& ops) {
   ops.Add({.name = "BiasAdd",
            .summary = "Adds one number per channel",
            .infer = Infer,
-           .evaluate = InFloat(Evaluate)});
+           .evaluate = InFloat(Evaluate),
+           .keeps_rows = RowsOfInput<0>});
 }
 
 }  // namespace adze

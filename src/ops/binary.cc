@@ -160,7 +160,8 @@ OpDef BinaryOp(std::string name, F f) {
                   if constexpr (std::is_integral_v<T>) CheckIntegerOperand<F>(node, inputs[1]);
                   Broadcast<T, T>(inputs[0], inputs[1], outputs[0], f);
                 });
-              }};
+              },
+          .is_elementwise = true};
 }
 
 template <typename F>
@@ -173,7 +174,8 @@ OpDef FloatBinaryOp(std::string name, F f) {
                 Dispatch<float, double>(inputs[0].dtype(), [&](auto t) {
                   Broadcast<decltype(t), decltype(t)>(inputs[0], inputs[1], outputs[0], f);
                 });
-              }};
+              },
+          .is_elementwise = true};
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ void register_cast(OpRegistry& ops) {
        .evaluate =
            [](const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
              CopyElements(Cast(inputs[0], outputs[0].dtype()), outputs[0]);
-           }});
+           },
+       .is_elementwise = true});
 }
 
 }  // namespace adze

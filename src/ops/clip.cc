@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "ops/support/infer.h"
+#include "ops/support/rows.h"
 #include "tensor/dispatch.h"
 
 namespace adze {
@@ -40,7 +41,8 @@ void register_clip(OpRegistry& ops) {
   ops.Add({.name = "ClipByValue",
            .summary = "Numbers limited to a range",
            .infer = Infer,
-           .evaluate = Evaluate});
+           .evaluate = Evaluate,
+           .keeps_rows = RowsOfInput<0>});
 }
 
 }  // namespace adze

@@ -17,7 +17,8 @@ OpDef PredicateOp(std::string name, F f) {
             Dispatch<Ts...>(inputs[0].dtype(), [&](auto t) {
               Broadcast<decltype(t), bool>(inputs[0], inputs[1], outputs[0], f);
             });
-          }};
+          },
+      .is_elementwise = true};
 }
 
 template <typename F>

@@ -83,17 +83,27 @@ void EvaluateOffset(const Node&, std::span<const Tensor> inputs, std::span<Tenso
   }
 }
 
+bool KeepsRows(const RowContext& context) {
+  const Operands operands = OperandsOf(context.node, context.inputs.size());
+  const auto axis = KnownInt(context, operands.axis);
+  if (!axis || NormalizeAxis(*axis, context.outputs[0].shape.rank()) == 0) return false;
+  const auto joined = context.rows.begin() + operands.first;
+  return std::all_of(joined, joined + operands.count, [](bool has_rows) { return has_rows; });
+}
+
 }  // namespace
 
 void register_concat(OpRegistry& ops) {
   ops.Add({.name = "ConcatV2",
            .summary = "Tensors joined along an axis",
            .infer = Infer,
-           .evaluate = Evaluate});
+           .evaluate = Evaluate,
+           .keeps_rows = KeepsRows});
   ops.Add({.name = "Concat",
            .summary = "ConcatV2 with the axis in front",
            .infer = Infer,
-           .evaluate = Evaluate});
+           .evaluate = Evaluate,
+           .keeps_rows = KeepsRows});
   ops.Add({.name = "ConcatOffset",
            .summary = "Where each tensor begins in a concatenation",
            .infer = InferOffset,

@@ -2,6 +2,7 @@
 #include "adze/parallel.h"
 #include "ops/support/image.h"
 #include "ops/support/quantizable.h"
+#include "ops/support/rows.h"
 #include "ops/support/unfold.h"
 
 namespace adze {
@@ -72,6 +73,7 @@ void register_conv2d(OpRegistry& ops) {
            .summary = "Convolution of images with a filter [H, W, I, O]",
            .infer = Infer,
            .evaluate = InFloat(InChannelsLast({0}, Evaluate)),
+           .keeps_rows = RowsOfInput<0>,
            .quant = QuantTraits{.weight_input = 1,
                                 .channel_axes = {3},
                                 .input_channel_axes = {2},

@@ -4,6 +4,7 @@
 #include "adze/parallel.h"
 #include "ops/support/image.h"
 #include "ops/support/quantizable.h"
+#include "ops/support/rows.h"
 
 namespace adze {
 namespace {
@@ -90,6 +91,7 @@ void register_conv2d_backprop_input(OpRegistry& ops) {
            .summary = "Transposed convolution with a filter [H, W, O, I]",
            .infer = Infer,
            .evaluate = InFloat(InChannelsLast({2}, Evaluate)),
+           .keeps_rows = RowsOfInput<2>,
            .quant = QuantTraits{.data_input = 2,
                                 .weight_input = 1,
                                 .channel_axes = {2},

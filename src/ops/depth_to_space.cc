@@ -3,6 +3,7 @@
 #include "adze/op.h"
 #include "adze/parallel.h"
 #include "ops/support/image.h"
+#include "ops/support/rows.h"
 
 namespace adze {
 namespace {
@@ -88,11 +89,13 @@ void register_depth_to_space(OpRegistry& ops) {
            .summary = "Moves channels into blocks of pixels",
            .infer = InferDepthToSpace,
            .evaluate = InChannelsLast({0}, EvaluateDepthToSpace),
+           .keeps_rows = RowsOfInput<0>,
            .moves_data_only = true});
   ops.Add({.name = "SpaceToDepth",
            .summary = "Moves blocks of pixels into channels",
            .infer = InferSpaceToDepth,
            .evaluate = InChannelsLast({0}, EvaluateSpaceToDepth),
+           .keeps_rows = RowsOfInput<0>,
            .moves_data_only = true});
 }
 

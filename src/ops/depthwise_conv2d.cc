@@ -2,6 +2,7 @@
 #include "adze/parallel.h"
 #include "ops/support/image.h"
 #include "ops/support/quantizable.h"
+#include "ops/support/rows.h"
 #include "ops/support/unfold.h"
 
 namespace adze {
@@ -60,6 +61,7 @@ void register_depthwise_conv2d(OpRegistry& ops) {
            .summary = "Convolution of each channel with filters of its own [H, W, C, M]",
            .infer = Infer,
            .evaluate = InFloat(InChannelsLast({0}, Evaluate)),
+           .keeps_rows = RowsOfInput<0>,
            .quant = QuantTraits{.weight_input = 1,
                                 .channel_axes = {2, 3},
                                 .input_channel_axes = {2},

@@ -5,6 +5,7 @@
 #include "adze/op.h"
 #include "adze/parallel.h"
 #include "ops/support/image.h"
+#include "ops/support/rows.h"
 
 namespace adze {
 namespace {
@@ -129,15 +130,18 @@ void register_fake_quant(OpRegistry& ops) {
   ops.Add({.name = "FakeQuantWithMinMaxArgs",
            .summary = "Rounds to the levels of a range given as attributes",
            .infer = InferArgs,
-           .evaluate = InFloat(EvaluateArgs)});
+           .evaluate = InFloat(EvaluateArgs),
+           .keeps_rows = RowsOfInput<0>});
   ops.Add({.name = "FakeQuantWithMinMaxVars",
            .summary = "Rounds to the levels of a range",
            .infer = InferVars,
-           .evaluate = InFloat(EvaluateVars)});
+           .evaluate = InFloat(EvaluateVars),
+           .keeps_rows = RowsOfInput<0>});
   ops.Add({.name = "FakeQuantWithMinMaxVarsPerChannel",
            .summary = "Rounds to the levels of a range per channel",
            .infer = InferPerChannel,
-           .evaluate = InFloat(EvaluatePerChannel)});
+           .evaluate = InFloat(EvaluatePerChannel),
+           .keeps_rows = RowsOfInput<0>});
 }
 
 }  // namespace adze

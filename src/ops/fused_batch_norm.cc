@@ -77,6 +77,10 @@ void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor
                         int64_t i, int64_t c) { out[i] = (in[i] - m[c]) * f[c] + b[c]; });
 }
 
+bool KeepsRows(const RowContext& context) {
+  return context.OnlyRowsAre(0) && !context.node.attr<bool>("is_training", true);
+}
+
 }  // namespace
 
 void register_fused_batch_norm(OpRegistry& ops) {
@@ -85,6 +89,7 @@ void register_fused_batch_norm(OpRegistry& ops) {
              .summary = "Normalizes every channel by its mean and variance",
              .infer = Infer,
              .evaluate = InFloat(Evaluate),
+             .keeps_rows = KeepsRows,
              .output_names = {"y", "batch_mean", "batch_variance", "reserve_space_1",
                               "reserve_space_2", "reserve_space_3"}});
   }

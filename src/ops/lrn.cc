@@ -3,6 +3,7 @@
 #include "adze/op.h"
 #include "adze/parallel.h"
 #include "ops/support/image.h"
+#include "ops/support/rows.h"
 
 namespace adze {
 namespace {
@@ -52,7 +53,8 @@ void register_lrn(OpRegistry& ops) {
   ops.Add({.name = "LRN",
            .summary = "Local response normalization across channels",
            .infer = Infer,
-           .evaluate = InFloat(Evaluate)});
+           .evaluate = InFloat(Evaluate),
+           .keeps_rows = RowsOfInput<0>});
 }
 
 }  // namespace adze

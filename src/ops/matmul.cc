@@ -110,6 +110,10 @@ void EvaluateBatchMatMul(const Node& node, std::span<const Tensor> inputs,
   });
 }
 
+bool KeepsRows(const RowContext& context) {
+  return context.OnlyRowsAre(0) && !context.node.attr<bool>("transpose_a", false);
+}
+
 }  // namespace
 
 void register_matmul(OpRegistry& ops) {
@@ -117,6 +121,7 @@ void register_matmul(OpRegistry& ops) {
            .summary = "Product of two matrices",
            .infer = InferMatMul,
            .evaluate = InFloat(EvaluateMatMul),
+           .keeps_rows = KeepsRows,
            .quant = QuantTraits{.weight_input = 1,
                                 .channel_axes = {1},
                                 .input_channel_axes = {0},

@@ -3,6 +3,7 @@
 #include "adze/op.h"
 #include "adze/parallel.h"
 #include "ops/support/image.h"
+#include "ops/support/infer.h"
 
 namespace adze {
 namespace {
@@ -71,6 +72,12 @@ void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor
               });
 }
 
+bool KeepsRows(const RowContext& context) {
+  const auto paddings = KnownInts(context, 1);
+  return context.OnlyRowsAre(0) && paddings->size() >= 2 && (*paddings)[0] == 0 &&
+         (*paddings)[1] == 0;
+}
+
 }  // namespace
 
 void register_mirror_pad(OpRegistry& ops) {
@@ -78,6 +85,7 @@ void register_mirror_pad(OpRegistry& ops) {
            .summary = "Pads with mirrored elements",
            .infer = Infer,
            .evaluate = Evaluate,
+           .keeps_rows = KeepsRows,
            .moves_data_only = true});
 }
 

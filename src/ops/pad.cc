@@ -45,15 +45,25 @@ void Evaluate(const Node&, std::span<const Tensor> inputs, std::span<Tensor> out
              .to_offset = offset});
 }
 
+bool KeepsRows(const RowContext& context) {
+  const auto paddings = KnownInts(context, 1);
+  return context.OnlyRowsAre(0) && paddings->size() >= 2 && (*paddings)[0] == 0 &&
+         (*paddings)[1] == 0;
+}
+
 }  // namespace
 
 void register_pad(OpRegistry& ops) {
-  ops.Add(
-      {.name = "Pad", .summary = "Zeros around a tensor", .infer = Infer, .evaluate = Evaluate});
+  ops.Add({.name = "Pad",
+           .summary = "Zeros around a tensor",
+           .infer = Infer,
+           .evaluate = Evaluate,
+           .keeps_rows = KeepsRows});
   ops.Add({.name = "PadV2",
            .summary = "A value around a tensor",
            .infer = Infer,
-           .evaluate = Evaluate});
+           .evaluate = Evaluate,
+           .keeps_rows = KeepsRows});
 }
 
 }  // namespace adze

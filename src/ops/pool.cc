@@ -4,6 +4,7 @@
 #include "adze/parallel.h"
 #include "ops/support/image.h"
 #include "ops/support/quantizable.h"
+#include "ops/support/rows.h"
 
 namespace adze {
 namespace {
@@ -77,12 +78,14 @@ void register_pool(OpRegistry& ops) {
            .summary = "Largest value under a window",
            .infer = Infer,
            .evaluate = InFloat(InChannelsLast({0}, EvaluateMax)),
+           .keeps_rows = RowsOfInput<0>,
            .moves_data_only = true,
            .is_homogeneous = true});
   ops.Add({.name = "AvgPool",
            .summary = "Mean of the values under a window, padding left out",
            .infer = Infer,
            .evaluate = InFloat(InChannelsLast({0}, EvaluateAvg)),
+           .keeps_rows = RowsOfInput<0>,
            .is_homogeneous = true,
            .quant = QuantTraits{.refuse = RefuseElementType}});
 }

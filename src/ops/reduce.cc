@@ -34,6 +34,11 @@ std::vector<TensorSpec> Infer(const ShapeContext& context) {
   return {{InputType(context), Shape(dims)}};
 }
 
+bool KeepsRows(const RowContext& context) {
+  return context.OnlyRowsAre(0) &&
+         !ReducedAxes(*KnownInts(context, 1), context.shape(0).rank()).at(0);
+}
+
 std::vector<TensorSpec> InferLogical(const ShapeContext& context) {
   const DType dtype = context.spec(0).dtype;
   Require(dtype == DType::kBool || dtype == DType::kInvalid, ErrorCode::kBadFile, context.node.op(),
@@ -181,13 +186,15 @@ OpDef ReduceOp(std::string name) {
   return {.name = std::move(name),
           .summary = "Over axes",
           .infer = std::is_same_v<R, All> || std::is_same_v<R, Any> ? InferLogical : Infer,
-          .evaluate = [](const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
-            Dispatch<Ts...>(inputs[0].dtype(), [&](auto t) {
-              using T = decltype(t);
-              Reduce<R, T>(inputs[0], ToInt64s(inputs[1]), outputs[0],
-                           [](auto acc) { return static_cast<T>(acc); });
-            });
-          }};
+          .evaluate =
+              [](const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
+                Dispatch<Ts...>(inputs[0].dtype(), [&](auto t) {
+                  using T = decltype(t);
+                  Reduce<R, T>(inputs[0], ToInt64s(inputs[1]), outputs[0],
+                               [](auto acc) { return static_cast<T>(acc); });
+                });
+              },
+          .keeps_rows = KeepsRows};
 }
 
 void EvaluateMean(const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
@@ -209,7 +216,11 @@ void EvaluateMean(const Node&, std::span<const Tensor> inputs, std::span<Tensor>
 
 // Reductions over the axes that the second operand lists.
 void register_reduce(OpRegistry& ops) {
-  ops.Add({.name = "Mean", .summary = "Mean over axes", .infer = Infer, .evaluate = EvaluateMean});
+  ops.Add({.name = "Mean",
+           .summary = "Mean over axes",
+           .infer = Infer,
+           .evaluate = EvaluateMean,
+           .keeps_rows = KeepsRows});
   ops.Add(ReduceOp<Sum, float, double, int32_t, int64_t>("Sum"));
   ops.Add(ReduceOp<Prod, float, double, int32_t, int64_t>("Prod"));
   ops.Add(ReduceOp<Max, float, double, int32_t, int64_t>("Max"));

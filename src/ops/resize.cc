@@ -5,6 +5,7 @@
 #include "adze/op.h"
 #include "adze/parallel.h"
 #include "ops/support/image.h"
+#include "ops/support/rows.h"
 
 namespace adze {
 namespace {
@@ -94,7 +95,8 @@ void register_resize(OpRegistry& ops) {
                [](const ShapeContext& context) {
                  return std::vector<TensorSpec>{{DType::kFloat, InferResize(context)}};
                },
-           .evaluate = EvaluateBilinear});
+           .evaluate = EvaluateBilinear,
+           .keeps_rows = RowsOfInput<0>});
   ops.Add({.name = "ResizeNearestNeighbor",
            .summary = "Resizes images, repeating or dropping pixels",
            .infer =
@@ -102,6 +104,7 @@ void register_resize(OpRegistry& ops) {
                  return std::vector<TensorSpec>{{FixedSizeType(context), InferResize(context)}};
                },
            .evaluate = EvaluateNearest,
+           .keeps_rows = RowsOfInput<0>,
            .moves_data_only = true});
 }
 

@@ -4,6 +4,7 @@
 
 #include "adze/parallel.h"
 #include "ops/support/resize.h"
+#include "ops/support/rows.h"
 
 namespace adze {
 namespace {
@@ -97,7 +98,8 @@ void register_resize_bicubic(OpRegistry& ops) {
                [](const ShapeContext& context) {
                  return std::vector<TensorSpec>{{DType::kFloat, InferResize(context)}};
                },
-           .evaluate = Evaluate});
+           .evaluate = Evaluate,
+           .keeps_rows = RowsOfInput<0>});
 }
 
 }  // namespace adze

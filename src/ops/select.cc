@@ -72,7 +72,8 @@ void register_select(OpRegistry& ops) {
   ops.Add({.name = "SelectV2",
            .summary = "Select with broadcasting",
            .infer = InferSelectV2,
-           .evaluate = Evaluate});
+           .evaluate = Evaluate,
+           .is_elementwise = true});
 }
 
 }  // namespace adze

@@ -38,17 +38,23 @@ void Evaluate(const Node&, std::span<const Tensor> inputs, std::span<Tensor> out
               });
 }
 
+bool KeepsRows(const RowContext& context) {
+  return context.OnlyRowsAre(0) && context.shape(0).rank() >= 2;
+}
+
 }  // namespace
 
 void register_softmax(OpRegistry& ops) {
   ops.Add({.name = "Softmax",
            .summary = "exp(x) / sum of exp(x) over the last axis",
            .infer = Infer,
-           .evaluate = InFloat(Evaluate<false>)});
+           .evaluate = InFloat(Evaluate<false>),
+           .keeps_rows = KeepsRows});
   ops.Add({.name = "LogSoftmax",
            .summary = "Logarithm of Softmax",
            .infer = Infer,
-           .evaluate = InFloat(Evaluate<true>)});
+           .evaluate = InFloat(Evaluate<true>),
+           .keeps_rows = KeepsRows});
 }
 
 }  // namespace adze

@@ -34,6 +34,10 @@ void Evaluate(const Node&, std::span<const Tensor> inputs, std::span<Tensor> out
             {outputs[0].shape().dims(), strides, RowMajorStrides(outputs[0].shape())});
 }
 
+bool KeepsRows(const RowContext& context) {
+  return context.OnlyRowsAre(0) && (*KnownInts(context, 1)).at(0) == 0;
+}
+
 }  // namespace
 
 void register_transpose(OpRegistry& ops) {
@@ -41,6 +45,7 @@ void register_transpose(OpRegistry& ops) {
            .summary = "Axes in another order",
            .infer = Infer,
            .evaluate = Evaluate,
+           .keeps_rows = KeepsRows,
            .moves_data_only = true});
 }
 

@@ -28,10 +28,13 @@ OpDef ElementwiseOp(std::string name, F f) {
   return {.name = std::move(name),
           .summary = "Elementwise, of one operand",
           .infer = InferSame,
-          .evaluate = [f](const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
-            Dispatch<Ts...>(inputs[0].dtype(),
-                            [&](auto t) { MapElements<decltype(t)>(inputs[0], outputs[0], f); });
-          }};
+          .evaluate =
+              [f](const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
+                Dispatch<Ts...>(inputs[0].dtype(), [&](auto t) {
+                  MapElements<decltype(t)>(inputs[0], outputs[0], f);
+                });
+              },
+          .is_elementwise = true};
 }
 
 }  // namespace adze
