@@ -80,6 +80,11 @@ struct OpDef {
   // Whether row i of every output depends on no other row of the inputs than row i, so that a batch
   // can be run in pieces. Null: only if the op is elementwise.
   bool (*keeps_rows)(const RowContext&) = nullptr;
+  // Changes attributes and constant operands so that the node, fed with data whose axis i was axis
+  // axes[i] before, gives the same elements: permuted likewise if the output has as many axes, else
+  // in the same order. False, with nothing changed, if it cannot be. Null: only if the op is
+  // elementwise.
+  bool (*permute_axes)(Graph&, Node&, std::span<const int> axes) = nullptr;
   // The outputs are an input's elements, moved (Reshape, Transpose) or selected (MaxPool, Pad not):
   // scale and zero point pass through unchanged.
   bool moves_data_only = false;
@@ -93,6 +98,9 @@ struct OpDef {
   std::vector<std::string> output_names = {};
   std::optional<QuantTraits> quant = {};  // absent: never quantized
 };
+
+// Where an axis of the data goes in permute_axes.
+int MovedAxis(std::span<const int> axes, int64_t axis);
 
 class OpRegistry {
  public:

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "ops/support/infer.h"
-#include "ops/support/rows.h"
 #include "tensor/dispatch.h"
 
 namespace adze {
@@ -42,7 +41,7 @@ void register_clip(OpRegistry& ops) {
            .summary = "Numbers limited to a range",
            .infer = Infer,
            .evaluate = Evaluate,
-           .keeps_rows = RowsOfInput<0>});
+           .is_elementwise = true});
 }
 
 }  // namespace adze

@@ -1,5 +1,6 @@
 #include "ops/support/copy.h"
 #include "ops/support/infer.h"
+#include "ops/support/permute.h"
 #include "ops/support/walk.h"
 
 namespace adze {
@@ -91,6 +92,14 @@ bool KeepsRows(const RowContext& context) {
   return std::all_of(joined, joined + operands.count, [](bool has_rows) { return has_rows; });
 }
 
+bool PermuteAxes(Graph& graph, Node& node, std::span<const int> axes) {
+  const int operand = OperandsOf(node, node.num_inputs()).axis;
+  const auto axis = ConstInts(node, operand);
+  if (!axis) return false;
+  SetConstInts(graph, node, operand, {MovedAxis(axes, axis->at(0))});
+  return true;
+}
+
 }  // namespace
 
 void register_concat(OpRegistry& ops) {
@@ -98,12 +107,14 @@ void register_concat(OpRegistry& ops) {
            .summary = "Tensors joined along an axis",
            .infer = Infer,
            .evaluate = Evaluate,
-           .keeps_rows = KeepsRows});
+           .keeps_rows = KeepsRows,
+           .permute_axes = PermuteAxes});
   ops.Add({.name = "Concat",
            .summary = "ConcatV2 with the axis in front",
            .infer = Infer,
            .evaluate = Evaluate,
-           .keeps_rows = KeepsRows});
+           .keeps_rows = KeepsRows,
+           .permute_axes = PermuteAxes});
   ops.Add({.name = "ConcatOffset",
            .summary = "Where each tensor begins in a concatenation",
            .infer = InferOffset,

@@ -3,6 +3,7 @@
 #include "adze/op.h"
 #include "adze/parallel.h"
 #include "ops/support/image.h"
+#include "ops/support/permute.h"
 #include "ops/support/quantizable.h"
 #include "ops/support/rows.h"
 
@@ -84,6 +85,16 @@ void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor
   ParallelFor(image[0] * h.input, 1, rows);
 }
 
+// The shape of the result is an operand.
+bool PermuteAxes(Graph& graph, Node& node, std::span<const int> axes) {
+  const auto shape = ConstInts(node, 0);
+  if (!shape || shape->size() != axes.size()) return false;
+  std::vector<int64_t> permuted;
+  for (int axis : axes) permuted.push_back((*shape)[axis]);
+  SetConstInts(graph, node, 0, permuted);
+  return true;
+}
+
 }  // namespace
 
 void register_conv2d_backprop_input(OpRegistry& ops) {
@@ -92,6 +103,7 @@ void register_conv2d_backprop_input(OpRegistry& ops) {
            .infer = Infer,
            .evaluate = InFloat(InChannelsLast({2}, Evaluate)),
            .keeps_rows = RowsOfInput<2>,
+           .permute_axes = PermuteAxes,
            .quant = QuantTraits{.data_input = 2,
                                 .weight_input = 1,
                                 .channel_axes = {2},

@@ -131,12 +131,12 @@ void register_fake_quant(OpRegistry& ops) {
            .summary = "Rounds to the levels of a range given as attributes",
            .infer = InferArgs,
            .evaluate = InFloat(EvaluateArgs),
-           .keeps_rows = RowsOfInput<0>});
+           .is_elementwise = true});
   ops.Add({.name = "FakeQuantWithMinMaxVars",
            .summary = "Rounds to the levels of a range",
            .infer = InferVars,
            .evaluate = InFloat(EvaluateVars),
-           .keeps_rows = RowsOfInput<0>});
+           .is_elementwise = true});
   ops.Add({.name = "FakeQuantWithMinMaxVarsPerChannel",
            .summary = "Rounds to the levels of a range per channel",
            .infer = InferPerChannel,

@@ -4,6 +4,7 @@
 #include "adze/parallel.h"
 #include "ops/support/image.h"
 #include "ops/support/infer.h"
+#include "ops/support/permute.h"
 
 namespace adze {
 namespace {
@@ -86,6 +87,7 @@ void register_mirror_pad(OpRegistry& ops) {
            .infer = Infer,
            .evaluate = Evaluate,
            .keeps_rows = KeepsRows,
+           .permute_axes = PermutePaddings<1>,
            .moves_data_only = true});
 }
 

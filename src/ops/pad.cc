@@ -1,5 +1,6 @@
 #include "ops/support/copy.h"
 #include "ops/support/infer.h"
+#include "ops/support/permute.h"
 #include "ops/support/walk.h"
 
 namespace adze {
@@ -58,12 +59,14 @@ void register_pad(OpRegistry& ops) {
            .summary = "Zeros around a tensor",
            .infer = Infer,
            .evaluate = Evaluate,
-           .keeps_rows = KeepsRows});
+           .keeps_rows = KeepsRows,
+           .permute_axes = PermutePaddings<1>});
   ops.Add({.name = "PadV2",
            .summary = "A value around a tensor",
            .infer = Infer,
            .evaluate = Evaluate,
-           .keeps_rows = KeepsRows});
+           .keeps_rows = KeepsRows,
+           .permute_axes = PermutePaddings<1>});
 }
 
 }  // namespace adze

@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "ops/support/infer.h"
+#include "ops/support/permute.h"
 #include "ops/support/walk.h"
 #include "tensor/dispatch.h"
 
@@ -37,6 +38,17 @@ std::vector<TensorSpec> Infer(const ShapeContext& context) {
 bool KeepsRows(const RowContext& context) {
   return context.OnlyRowsAre(0) &&
          !ReducedAxes(*KnownInts(context, 1), context.shape(0).rank()).at(0);
+}
+
+bool PermuteAxes(Graph& graph, Node& node, std::span<const int> axes) {
+  const auto reduced = ConstInts(node, 1);
+  if (!reduced) return false;
+  const auto moved = MovedGoneAxes(axes, *reduced);
+  if (!moved && !node.attr<bool>("keep_dims", false)) return false;
+  std::vector<int64_t> places;
+  for (int64_t axis : *reduced) places.push_back(MovedAxis(axes, axis));
+  SetConstInts(graph, node, 1, places);
+  return true;
 }
 
 std::vector<TensorSpec> InferLogical(const ShapeContext& context) {
@@ -194,7 +206,8 @@ OpDef ReduceOp(std::string name) {
                                [](auto acc) { return static_cast<T>(acc); });
                 });
               },
-          .keeps_rows = KeepsRows};
+          .keeps_rows = KeepsRows,
+          .permute_axes = PermuteAxes};
 }
 
 void EvaluateMean(const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
@@ -220,7 +233,8 @@ void register_reduce(OpRegistry& ops) {
            .summary = "Mean over axes",
            .infer = Infer,
            .evaluate = EvaluateMean,
-           .keeps_rows = KeepsRows});
+           .keeps_rows = KeepsRows,
+           .permute_axes = PermuteAxes});
   ops.Add(ReduceOp<Sum, float, double, int32_t, int64_t>("Sum"));
   ops.Add(ReduceOp<Prod, float, double, int32_t, int64_t>("Prod"));
   ops.Add(ReduceOp<Max, float, double, int32_t, int64_t>("Max"));

@@ -2,6 +2,7 @@
 
 #include "ops/support/copy.h"
 #include "ops/support/infer.h"
+#include "ops/support/permute.h"
 
 namespace adze {
 namespace {
@@ -94,6 +95,14 @@ std::vector<TensorSpec> InferExpandDims(const ShapeContext& context) {
   return {{dtype, Shape(dims)}};
 }
 
+bool PermuteSqueezed(Graph&, Node& node, std::span<const int> axes) {
+  const auto squeezed = node.attr<std::vector<int64_t>>("squeeze_dims", {});
+  const auto moved = MovedGoneAxes(axes, squeezed);
+  if (squeezed.empty() || !moved) return false;
+  node.SetAttr("squeeze_dims", *moved);
+  return true;
+}
+
 }  // namespace
 
 // Ops that give the same elements, in the same order, another shape.
@@ -107,6 +116,7 @@ void register_reshape(OpRegistry& ops) {
            .summary = "Axes of length 1 removed",
            .infer = InferSqueeze,
            .evaluate = EvaluateSameElements,
+           .permute_axes = PermuteSqueezed,
            .moves_data_only = true});
   ops.Add({.name = "ExpandDims",
            .summary = "An axis of length 1 added",
