@@ -50,9 +50,10 @@ class FloatHistogram {
   // that the mean of its bucket. kInternal if there is no such value.
   float Largest(uint64_t k) const;
   float Smallest(uint64_t k) const;
-  // The kExtremes largest values descending and smallest ascending, or all if there are fewer.
-  std::vector<float> LargestValues() const;
-  std::vector<float> SmallestValues() const;
+  // The `most` (up to kExtremes) largest values descending and smallest ascending, or all if there
+  // are fewer.
+  std::vector<float> LargestValues(size_t most) const;
+  std::vector<float> SmallestValues(size_t most) const;
   // Every bucket that is not empty, ascending.
   std::vector<Bucket> Buckets() const;
 

@@ -15,4 +15,9 @@ int NumThreads();
 // NumThreads() threads. `body` must not throw.
 void ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body);
 
+// Calls body(i) for every i in [0, count) on up to NumThreads() threads, each taking the next as
+// soon as it is free. They end with the call: none waits spinning beside the work that follows.
+// When all are done it rethrows what was thrown for the least i.
+void RunTasks(int64_t count, const std::function<void(int64_t)>& body);
+
 }  // namespace adze

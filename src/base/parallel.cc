@@ -2,7 +2,11 @@
 
 #include <omp.h>
 
+#include <algorithm>
+#include <atomic>
+#include <exception>
 #include <thread>
+#include <vector>
 
 namespace adze {
 
@@ -22,6 +26,27 @@ void ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t,
   }
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int i = 0; i < threads; ++i) body(count * i / threads, count * (i + 1) / threads);
+}
+
+void RunTasks(int64_t count, const std::function<void(int64_t)>& body) {
+  std::vector<std::exception_ptr> errors(count);
+  std::atomic<int64_t> next = 0;
+  const auto work = [&] {
+    for (int64_t i = next++; i < count; i = next++) {
+      try {
+        body(i);
+      } catch (...) {
+        errors[i] = std::current_exception();
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int64_t i = 1; i < std::min<int64_t>(NumThreads(), count); ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
 }
 
 }  // namespace adze

@@ -118,6 +118,7 @@ class Collector {
         if (!CancelRequested()) options_.progress(i, batches);
       }
     });
+    SetNumThreads(options_.num_threads);  // the team's first member works on this thread
   }
 
   const std::vector<PlannedLayer>& plan_;

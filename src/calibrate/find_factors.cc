@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <exception>
 
 #include "adze/error.h"
 #include "adze/op.h"
@@ -78,8 +77,10 @@ Record FindWeightFactors(const std::vector<PlannedLayer>& plan) {
         record.layers.emplace_back(LayerRecord{.name = layer.node->name(), .op = layer.node->op()});
     entry.skip_reason = layer.skip_reason;
     entry.balance_factor = layer.balance_factor;
-    if (layer.skip_reason.empty()) QuantizeWeightOf(layer, &entry);
   }
+  RunTasks(static_cast<int64_t>(plan.size()), [&](int64_t i) {
+    if (plan[i].skip_reason.empty()) QuantizeWeightOf(plan[i], &record.layers[i]);
+  });
   return record;
 }
 
@@ -87,22 +88,11 @@ Record FindWeightFactors(const std::vector<PlannedLayer>& plan) {
 void FindActivationFactors(const std::vector<PlannedLayer>& plan, const Statistics& statistics,
                            Record* record) {
   std::vector<Search> searches = CollectSearches(plan);
-  const auto count = static_cast<int64_t>(searches.size());
-  std::vector<std::exception_ptr> errors(count);
-  ParallelFor(count, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      Search& search = searches[i];
-      try {
-        ErrorScope scope("layer", search.layers[0]->node->name());
-        search.params = CalibrateValues(ValuesFor(search, statistics), search.config);
-      } catch (...) {
-        errors[i] = std::current_exception();
-      }
-    }
+  RunTasks(static_cast<int64_t>(searches.size()), [&](int64_t i) {
+    Search& search = searches[i];
+    ErrorScope scope("layer", search.layers[0]->node->name());
+    search.params = CalibrateValues(ValuesFor(search, statistics), search.config);
   });
-  for (const std::exception_ptr& error : errors) {
-    if (error) std::rethrow_exception(error);
-  }
   for (const Search& search : searches) {
     for (const PlannedLayer* layer : search.layers) {
       record->layers[layer - plan.data()].activation = search.params;

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "adze/error.h"
+#include "adze/parallel.h"
 
 namespace adze {
 namespace {
@@ -84,10 +85,10 @@ void Statistics::Merge(const Statistics& other) {
   std::vector<SampleRange> all = samples;
   all.insert(all.end(), other.samples.begin(), other.samples.end());
   samples = Join(std::move(all));
-  for (size_t i = 0; i < taps.size(); ++i) {
+  RunTasks(static_cast<int64_t>(taps.size()), [&](int64_t i) {
     taps[i].histogram.Merge(other.taps[i].histogram);
     taps[i].channels.Merge(other.taps[i].channels);
-  }
+  });
 }
 
 }  // namespace adze

@@ -82,7 +82,10 @@ Statistics StatisticsProbe::Take() {
     Tap& tap = taps_.at({value.node, value.index});
     TapStatistics& taken = statistics.taps.emplace_back();
     taken.tensor = ToString(value);
-    for (FloatHistogram& part : tap.parts) taken.histogram.Merge(std::exchange(part, {}));
+    taken.histogram = std::exchange(tap.parts[0], {});
+    for (size_t i = 1; i < tap.parts.size(); ++i) {
+      taken.histogram.Merge(std::exchange(tap.parts[i], {}));
+    }
     taken.channels = std::exchange(tap.channels, {});
   }
   return statistics;

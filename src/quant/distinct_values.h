@@ -13,12 +13,12 @@ namespace adze {
 // none of them.
 class DistinctValues {
  public:
-  explicit DistinctValues(size_t most) : most_(most), slots_(std::bit_ceil(8 * most)) {
-    shift_ = 32 - std::countr_zero(slots_.size());
-  }
+  explicit DistinctValues(size_t most) : most_(most) {}
 
   // How many it took, from the first, until one would have been one too many. At most 2^31.
   size_t Add(std::span<const uint32_t> values) {
+    if (values.empty()) return 0;
+    Allocate();
     if (num_added_ + values.size() > kMostAdded) Carry();
     num_added_ += values.size();
     Slot* const slots = slots_.data();
@@ -36,6 +36,7 @@ class DistinctValues {
 
   // False, with nothing changed, if the value would be one too many.
   bool Add(float value, uint64_t count) {
+    Allocate();
     const auto bits = std::bit_cast<uint32_t>(value);
     const size_t slot = Probe(Hash(bits), bits);
     if (slots_[slot].bits == 0 && !Take(slot, bits)) return false;
@@ -73,6 +74,13 @@ class DistinctValues {
     uint32_t count = 0;
   };
   static constexpr uint64_t kMostAdded = uint64_t{1} << 31;
+
+  // Not before there are values: many histograms stay empty.
+  void Allocate() {
+    if (!slots_.empty()) return;
+    slots_.resize(std::bit_ceil(8 * most_));
+    shift_ = 32 - std::countr_zero(slots_.size());
+  }
 
   size_t Hash(uint32_t bits) const { return (bits * 0x9E3779B1u) >> shift_; }
 

@@ -93,14 +93,14 @@ Distribution::Distribution(const FloatHistogram& values) {
       drop();
     }
   };
-  const std::vector<float> largest = values.LargestValues(), smallest = values.SmallestValues();
   take(
-      std::span(largest).first(std::min(kTail, largest.size())),
-      [&] { return std::prev(buckets.end()); },
+      values.LargestValues(kTail), [&] { return std::prev(buckets.end()); },
       [&] { buckets = buckets.first(buckets.size() - 1); });
   take(
-      std::span(smallest).first(std::min(kTail, smallest.size())), [&] { return buckets.begin(); },
+      values.SmallestValues(kTail), [&] { return buckets.begin(); },
       [&] { buckets = buckets.subspan(1); });
+  buckets_.reserve(buckets.size());
+  prefix_.reserve(buckets.size() + 1);
 
   Moments in_points, in_buckets;
   for (size_t i = 0; i < buckets.size(); ++i) {

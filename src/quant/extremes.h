@@ -1,12 +1,16 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <span>
 #include <vector>
+
+#include "quant/sift.h"
 
 namespace adze {
 
@@ -21,48 +25,74 @@ class Extremes {
   // changes nothing.)
   bool Wants(float value) const { return sign_ * value > threshold_; }
 
-  // Takes those that it wants; ignores what is not finite.
-  void Add(std::span<const float> values) {
-    // A test of several values at once takes the place of most branches.
-    constexpr size_t kGroup = 32;
-    for (; values.size() >= kGroup; values = values.subspan(kGroup)) {
-      int wanted = 0;
-      for (size_t i = 0; i < kGroup; ++i) wanted |= sign_ * values[i] > threshold_;
-      if (wanted) AddEach(values.first(kGroup));
-    }
-    AddEach(values);
+  // Tells that enough values to keep are not beyond `bound` (in the direction of the side), and
+  // that all of them are given to Add next.
+  void WantFrom(float bound) {
+    threshold_ = std::max(threshold_, std::nextafter(sign_ * bound, -kInfinity));
   }
 
-  // The kept values, the most extreme first.
-  std::vector<float> Sorted() const {
-    std::vector<float> sorted = signed_;
+  // Takes those that it wants; ignores what is not finite.
+  void Add(std::span<const float> values) {
+    constexpr size_t kMost = 128;  // at a time
+    signed_.resize(2 * keep_ + kMost + kSelectRoom);
+    while (!values.empty()) {
+      if (size_ >= 2 * keep_) Shrink();
+      const std::span<const float> some = values.first(std::min(kMost, values.size()));
+      size_ += SelectBeyond(some, sign_, threshold_, signed_.data() + size_);
+      values = values.subspan(some.size());
+    }
+  }
+
+  // The most extreme of the kept values, at most `most`, the most extreme first.
+  std::vector<float> Sorted(size_t most) const {
+    std::vector<float> sorted(signed_.begin(), signed_.begin() + size_);
+    most = std::min(most, keep_);
+    if (sorted.size() > most) {
+      std::nth_element(sorted.begin(), sorted.begin() + most, sorted.end(), std::greater<>());
+      sorted.resize(most);
+    }
     std::sort(sorted.begin(), sorted.end(), std::greater<>());
-    if (sorted.size() > keep_) sorted.resize(keep_);
     for (float& value : sorted) value = sign_ * value + 0.0f;  // one kind of 0
     return sorted;
   }
+  std::vector<float> Sorted() const { return Sorted(keep_); }
 
   size_t Bytes() const { return signed_.capacity() * sizeof(float); }
 
  private:
-  void AddEach(std::span<const float> values) {
-    for (float value : values) {
-      if (!Wants(value) || !std::isfinite(value)) continue;
-      signed_.push_back(sign_ * value);
-      if (signed_.size() >= 2 * keep_) Shrink();
-    }
+  static constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+  // Numbers floats so that a larger one has a larger number.
+  static uint32_t Rank(float x) {
+    const auto bits = std::bit_cast<int32_t>(x);
+    return static_cast<uint32_t>(bits ^ (bits >> 31 & 0x7fffffff)) ^ 0x80000000u;
   }
 
+  // Drops what is below the kept ones. Counting in equal steps of rank finds a value that as many
+  // or a few more reach, which is as good and faster than finding the last of those that are kept.
   void Shrink() {
-    std::nth_element(signed_.begin(), signed_.begin() + keep_ - 1, signed_.end(), std::greater<>());
-    signed_.resize(keep_);
-    threshold_ = signed_.back();
+    constexpr int kStepBits = 10;
+    const auto first = signed_.begin(), end = first + size_;
+    const auto [low, high] = std::minmax_element(first, end);
+    const uint32_t least = Rank(*low), range = Rank(*high) - least;
+    const int shift = std::max(static_cast<int>(std::bit_width(range)) - kStepBits, 0);
+    std::array<uint32_t, 1 << kStepBits> counts = {};
+    for (const float x : std::span(first, end)) ++counts[(Rank(x) - least) >> shift];
+    uint32_t step = 1 << kStepBits;
+    for (size_t reached = 0; reached < keep_;) reached += counts[--step];
+    const auto is_below = [&](float x) { return (Rank(x) - least) >> shift < step; };
+    size_ = std::remove_if(first, end, is_below) - first;
+    if (size_ > keep_ + keep_ / 2) {  // many of nearly the same value
+      std::nth_element(first, first + keep_ - 1, first + size_, std::greater<>());
+      size_ = keep_;
+    }
+    threshold_ = *std::min_element(first, first + size_);
   }
 
-  size_t keep_;
+  size_t keep_, size_ = 0;
   float sign_;
-  float threshold_ = -std::numeric_limits<float>::infinity();  // times sign
-  std::vector<float> signed_;                                  // values times sign
+  float threshold_ = -kInfinity;  // times sign
+  std::vector<float> signed_;     // values times sign
 };
 
 }  // namespace adze

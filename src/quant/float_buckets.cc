@@ -1,5 +1,6 @@
 #include "quant/float_buckets.h"
 
+#include <numeric>
 #include <tuple>
 
 namespace adze {
@@ -9,7 +10,7 @@ constexpr int kCountShift = FloatBuckets::kCountShift;
 constexpr uint64_t kSumBits = (uint64_t{1} << kCountShift) - 1;
 
 // A slot has less than 2^kCarryCount values and a sum below 2^kCarrySum after a carry; kMostPacked
-// more, each with up to kCoarseShift low bits, fill neither the count nor the sum.
+// more, each with kCoarseShift low bits, fill neither the count nor the sum.
 static_assert((uint64_t{1} << 20) + FloatBuckets::kMostPacked < uint64_t{1} << (64 - kCountShift));
 static_assert((uint64_t{1} << 36) + (FloatBuckets::kMostPacked << FloatBuckets::kCoarseShift) <=
               uint64_t{1} << kCountShift);
@@ -35,24 +36,30 @@ void FloatBuckets::Reserve(uint64_t num_values) {
   num_packed_ += num_values;
 }
 
-void FloatBuckets::TakePacked(bool negative, uint32_t first, std::span<uint64_t> words) {
+void FloatBuckets::TakePacked(bool negative, int exponent,
+                              std::span<uint64_t, 1 << kFineBits> words) {
   std::vector<uint64_t>& low = signs_[negative].low;
   if (low.empty()) low.resize(kSlots);
-  uint64_t* const sums = low.data() + first;
+  const int shift = ShiftOf(exponent, fine_exponent());
+  uint64_t* const sums = low.data() + SlotOf(static_cast<uint32_t>(exponent) << 23);
+  if (shift > kFineShift) {
+    const size_t width = size_t{1} << (shift - kFineShift);
+    for (size_t slot = 0; slot * width < words.size(); ++slot) {
+      const std::span<uint64_t> shared = words.subspan(slot * width, width);
+      sums[slot] = std::accumulate(shared.begin(), shared.end(), sums[slot]);
+    }
+    std::fill(words.begin(), words.end(), 0);
+    return;
+  }
   // Most lines of rare values are empty; their memory need not be touched.
   constexpr size_t kLine = 8;
-  size_t i = 0;
-  for (; i + kLine <= words.size(); i += kLine) {
+  for (size_t i = 0; i < words.size(); i += kLine) {
     uint64_t* const line = words.data() + i;
     uint64_t any = 0;
     for (size_t j = 0; j < kLine; ++j) any |= line[j];
     if (any == 0) continue;
     for (size_t j = 0; j < kLine; ++j) sums[i + j] += line[j];
     for (size_t j = 0; j < kLine; ++j) line[j] = 0;
-  }
-  for (; i < words.size(); ++i) {
-    sums[i] += words[i];
-    words[i] = 0;
   }
 }
 
@@ -66,13 +73,26 @@ void FloatBuckets::Add(uint32_t bits, uint64_t count) {
 void FloatBuckets::Add(bool negative, Bounds bounds, Count count) {
   const uint32_t slot = SlotOf(bounds.first);
   const Count before = At(negative, slot);
-  count.low_sum += count.count * (bounds.first - BoundsAt(bounds.first).first);
+  count.low_sum += count.count * (bounds.first & kSummedBits);
   Set(negative, slot, {before.count + count.count, before.low_sum + count.low_sum});
 }
 
 void FloatBuckets::Merge(const FloatBuckets& other) {
   Raise(other.top_);
+  if (top_ == other.top_) return MergeSlots(other);
   other.ForEach([&](bool negative, Bounds bounds, Count count) { Add(negative, bounds, count); });
+}
+
+void FloatBuckets::MergeSlots(const FloatBuckets& other) {
+  for (const bool negative : {false, true}) {
+    if (other.signs_[negative].low.empty()) continue;
+    for (uint32_t slot = 0; slot < kSlots; ++slot) {
+      const Count theirs = other.At(negative, slot);
+      if (theirs.count == 0) continue;
+      const Count ours = At(negative, slot);
+      Set(negative, slot, {ours.count + theirs.count, ours.low_sum + theirs.low_sum});
+    }
+  }
 }
 
 size_t FloatBuckets::Bytes() const {

@@ -41,10 +41,15 @@ class FloatBuckets {
     int shift;
   };
 
-  // Several values of a bucket in a word, count and sum; such words are added as they are as long
-  // as they hold at most kMostPacked values.
+  // Several values in a word: their count, and the sum of the mantissa bits that no coarse bucket
+  // names. Such words are added as they are, whatever buckets their values share, as long as they
+  // hold at most kMostPacked values.
   static constexpr int kCountShift = 40;
   static constexpr uint64_t kMostPacked = uint64_t{15} << 17;
+  static constexpr uint32_t kSummedBits = (1u << kCoarseShift) - 1;
+  static uint64_t Packed(uint32_t bits) {
+    return (uint64_t{1} << kCountShift) + (bits & kSummedBits);
+  }
 
   // The exponent (biased, as in a float) of the largest magnitude that finds place; 0 at first.
   int top() const { return top_; }
@@ -68,9 +73,8 @@ class FloatBuckets {
     return kFirstEven - kEvenFrom + (((magnitude & (kOne - 1)) | kOne) >> shift);
   }
 
-  // Adds packed words, of `num_values` values together, to the slots from `first` on and clears
-  // them.
-  void TakePacked(bool negative, uint32_t first, std::span<uint64_t> words);
+  // Adds packed words, one for each fine bucket of an octave up to the top, and clears them.
+  void TakePacked(bool negative, int exponent, std::span<uint64_t, 1 << kFineBits> words);
   // Tells that packed words of so many values are about to be added.
   void Reserve(uint64_t num_values);
 
@@ -89,7 +93,8 @@ class FloatBuckets {
       const uint32_t end = static_cast<uint32_t>(top_ + 1) << 23;
       for (uint32_t first = kLeastBits; first < end;) {
         const Bounds bounds = BoundsAt(first);
-        const Count count = At(negative, SlotOf(first));
+        Count count = At(negative, SlotOf(first));
+        count.low_sum -= count.count * (first & kSummedBits);
         if (count.count > 0) body(negative, bounds, count);
         first += 1u << bounds.shift;
       }
@@ -120,8 +125,11 @@ class FloatBuckets {
            : shift == kCoarseShift ? CoarseSlot(magnitude)
                                    : EvenSlot(magnitude, shift);
   }
+  // Of a slot, with the sum of all kSummedBits.
   Count At(bool negative, uint32_t slot) const;
   void Set(bool negative, uint32_t slot, Count count);
+  // Of one with the same top.
+  void MergeSlots(const FloatBuckets& other);
   void Carry();
 
   int top_ = 0;

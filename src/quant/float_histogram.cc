@@ -1,7 +1,8 @@
 #include "adze/float_histogram.h"
 
+#include <algorithm>
 #include <bit>
-#include <cmath>
+#include <utility>
 
 #include "adze/error.h"
 #include "quant/float_histogram_impl.h"
@@ -9,12 +10,16 @@
 namespace adze {
 namespace {
 
+double PowerOfTwo(int exponent) {
+  return std::bit_cast<double>(static_cast<uint64_t>(exponent + 1023) << 52);
+}
+
 FloatHistogram::Bucket ToBucket(bool negative, FloatBuckets::Bounds bounds,
                                 FloatBuckets::Count count) {
   const double near = std::bit_cast<float>(bounds.first);
   // The bucket below infinity ends where the next exponent would begin.
-  const double unit = std::ldexp(1.0, static_cast<int>(bounds.first >> 23) - 150);
-  const double width = std::ldexp(unit, bounds.shift);
+  const double unit = PowerOfTwo(static_cast<int>(bounds.first >> 23) - 150);
+  const double width = unit * PowerOfTwo(bounds.shift);
   const double sum =
       static_cast<double>(count.count) * near + static_cast<double>(count.low_sum) * unit;
   if (negative) return {-(near + width), -near, count.count, -sum};
@@ -29,11 +34,18 @@ FloatHistogram::FloatHistogram(FloatHistogram&&) noexcept = default;
 FloatHistogram& FloatHistogram::operator=(FloatHistogram&&) noexcept = default;
 
 void FloatHistogram::Observe(std::span<const float> values) {
+  // The first values of many would all be taken for extremes until more extreme ones came.
+  const bool late = !impl_->began && values.size() >= 16 * kExtremes;
+  impl_->began = true;
+  if (late) impl_->extremes_wait = true;
   FloatScatter scatter(&impl_->buckets);
   for (size_t begin = 0; begin < values.size(); begin += Sifted::kBlock) {
     impl_->ObserveBlock(
         values.subspan(begin, std::min<size_t>(Sifted::kBlock, values.size() - begin)), &scatter);
   }
+  if (!late) return;
+  scatter.Flush();
+  impl_->AddFirstExtremes(values);
 }
 
 void FloatHistogram::Merge(const FloatHistogram& other) {
@@ -50,19 +62,28 @@ void FloatHistogram::Merge(const FloatHistogram& other) {
 }
 
 uint64_t FloatHistogram::count() const {
-  uint64_t count = 0;
-  for (const Bucket& bucket : Buckets()) count += bucket.count;
+  uint64_t count = impl_->zeros;
+  if (impl_->distinct) {
+    impl_->distinct->ForEach([&](float, uint64_t some) { count += some; });
+  } else {
+    impl_->buckets.ForEach(
+        [&](bool, FloatBuckets::Bounds, FloatBuckets::Count some) { count += some.count; });
+  }
   return count;
 }
 
 uint64_t FloatHistogram::count_nonfinite() const { return impl_->nonfinite; }
 
-std::vector<float> FloatHistogram::LargestValues() const { return impl_->largest.Sorted(); }
+std::vector<float> FloatHistogram::LargestValues(size_t most) const {
+  return impl_->largest.Sorted(most);
+}
 
-std::vector<float> FloatHistogram::SmallestValues() const { return impl_->smallest.Sorted(); }
+std::vector<float> FloatHistogram::SmallestValues(size_t most) const {
+  return impl_->smallest.Sorted(most);
+}
 
 float FloatHistogram::Largest(uint64_t k) const {
-  const std::vector<float> largest = impl_->largest.Sorted();
+  const std::vector<float> largest = impl_->largest.Sorted(k);
   if (k >= 1 && k <= largest.size()) return largest[k - 1];
   const std::vector<Bucket> buckets = Buckets();
   uint64_t above = 0;
@@ -76,27 +97,29 @@ float FloatHistogram::Largest(uint64_t k) const {
 }
 
 float FloatHistogram::Smallest(uint64_t k) const {
-  const std::vector<float> smallest = impl_->smallest.Sorted();
+  const std::vector<float> smallest = impl_->smallest.Sorted(k);
   if (k >= 1 && k <= smallest.size()) return smallest[k - 1];
   return Largest(count() + 1 - k);
 }
 
 std::vector<FloatHistogram::Bucket> FloatHistogram::Buckets() const {
-  std::vector<Bucket> result;
-  if (impl_->zeros > 0) result.push_back({0, 0, impl_->zeros, 0});
+  std::vector<Bucket> negative, positive;
   if (impl_->distinct) {
     for (const auto& [value, count] : impl_->distinct->Sorted()) {
-      result.push_back(
-          {value, value, count, static_cast<double>(value) * static_cast<double>(count)});
+      (value < 0 ? negative : positive)
+          .push_back(
+              {value, value, count, static_cast<double>(value) * static_cast<double>(count)});
     }
+  } else {
+    impl_->buckets.ForEach(
+        [&](bool is_negative, FloatBuckets::Bounds bounds, FloatBuckets::Count count) {
+          (is_negative ? negative : positive).push_back(ToBucket(is_negative, bounds, count));
+        });
+    std::reverse(negative.begin(), negative.end());  // they come by magnitude
   }
-  impl_->buckets.ForEach(
-      [&](bool negative, FloatBuckets::Bounds bounds, FloatBuckets::Count count) {
-        result.push_back(ToBucket(negative, bounds, count));
-      });
-  std::sort(result.begin(), result.end(),
-            [](const Bucket& a, const Bucket& b) { return a.low < b.low; });
-  return result;
+  if (impl_->zeros > 0) negative.push_back({0, 0, impl_->zeros, 0});
+  negative.insert(negative.end(), positive.begin(), positive.end());
+  return negative;
 }
 
 size_t FloatHistogram::Bytes() const {

@@ -22,20 +22,24 @@ struct FloatHistogram::Impl {
   FloatBuckets buckets;
   Extremes largest{kExtremes, Extremes::kLargest};
   Extremes smallest{kExtremes, Extremes::kSmallest};
+  bool began = false;          // something was observed
+  bool extremes_wait = false;  // until all of the first values are counted
 
   void ObserveBlock(std::span<const float> values, FloatScatter* scatter) {
     Sifted sifted;
     Sift(values, &sifted);
     if (sifted.most_magnitude >= kInfinityBits) return ObserveFinite(values, scatter);
     zeros += values.size() - sifted.num_nonzero;
-    if (largest.Wants(sifted.most)) largest.Add(values);
-    if (smallest.Wants(sifted.least)) smallest.Add(values);
+    if (!extremes_wait) {
+      if (largest.Wants(sifted.most)) largest.Add(values);
+      if (smallest.Wants(sifted.least)) smallest.Add(values);
+    }
     std::span<const uint32_t> nonzero(sifted.nonzero, sifted.num_nonzero);
     if (distinct) {
       nonzero = nonzero.subspan(distinct->Add(nonzero));
       if (!nonzero.empty()) Spill();
     }
-    scatter->Add(nonzero, sifted.most_magnitude);
+    scatter->Add(nonzero, sifted);
   }
 
   // A block with values that are not finite.
@@ -46,6 +50,28 @@ struct FloatHistogram::Impl {
     }
     nonfinite += values.size() - finite.size();
     if (!finite.empty()) ObserveBlock(finite, scatter);
+  }
+
+  // Of values that are counted already, which tells what the extremes can be.
+  void AddFirstExtremes(std::span<const float> values) {
+    uint64_t count[2] = {};
+    const auto count_all = [&](bool negative, FloatBuckets::Bounds, FloatBuckets::Count some) {
+      count[negative] += some.count;
+    };
+    buckets.ForEach(count_all);
+    // Of each sign the largest magnitude that enough values reach; 0: there is none.
+    uint32_t bound[2] = {};
+    const auto find_bounds = [&](bool negative, FloatBuckets::Bounds bounds,
+                                 FloatBuckets::Count some) {
+      if (count[negative] >= kExtremes) bound[negative] = bounds.first;
+      count[negative] -= some.count;
+    };
+    buckets.ForEach(find_bounds);
+    if (bound[0] > 0) largest.WantFrom(std::bit_cast<float>(bound[0]));
+    if (bound[1] > 0) smallest.WantFrom(-std::bit_cast<float>(bound[1]));
+    extremes_wait = false;
+    largest.Add(values);
+    smallest.Add(values);
   }
 
   // The scatter must hold nothing yet.

@@ -209,10 +209,32 @@ TEST(Sift, FindsTheRangeAndWhatIsNotZeroWithAnyInstructions) {
       EXPECT_EQ(sifted.least, *least);
       EXPECT_EQ(sifted.most, *most);
       EXPECT_EQ(std::bit_cast<float>(sifted.most_magnitude), std::max(-*least, *most));
+      uint32_t least_magnitude = UINT32_MAX;
+      for (uint32_t bits : nonzero) least_magnitude = std::min(least_magnitude, bits & 0x7fffffff);
+      EXPECT_EQ(sifted.least_magnitude, least_magnitude);
       const float last = std::exchange(values[count - 1], -std::numeric_limits<float>::infinity());
       Sift(values, &sifted, simd);
       EXPECT_EQ(sifted.most_magnitude, kInfinityBits);
       values[count - 1] = last;
+    }
+  }
+}
+
+TEST(SelectBeyond, FindsTheSameWithAnyInstructions) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  for (const int count : {0, 3, 16, 37, 1000}) {
+    std::vector<float> values = Normal(count, 10);
+    if (count > 3) values[1] = kInf, values[2] = -kInf, values[3] = std::nanf("");
+    for (const float sign : {1.0f, -1.0f}) {
+      std::vector<float> expected;
+      for (float value : values) {
+        if (sign * value > 1.5f && std::isfinite(value)) expected.push_back(sign * value);
+      }
+      for (const Simd simd : SimdsHere()) {
+        std::vector<float> found(count + kSelectRoom);
+        found.resize(SelectBeyond(values, sign, 1.5f, found.data(), simd));
+        EXPECT_EQ(found, expected) << count << ", instructions " << static_cast<int>(simd);
+      }
     }
   }
 }
@@ -229,36 +251,35 @@ std::vector<float> WidelySpread(int count, uint32_t seed) {
   return values;
 }
 
-TEST(FloatScatter, FillsTheSameBucketsWithAnyInstructions) {
+TEST(FloatScatter, FillsTheBucketsThatAPlainCountFills) {
   const std::vector<float> values = WidelySpread(20'000, 8);
   std::vector<uint32_t> bits;
   for (float value : values) bits.push_back(std::bit_cast<uint32_t>(value));
   std::sort(bits.begin(), bits.end(),
             [](uint32_t a, uint32_t b) { return (a & 0x7fffffff) < (b & 0x7fffffff); });
-  using Entry = std::tuple<bool, uint32_t, int, uint64_t, uint64_t>;
-  std::vector<std::vector<Entry>> found;
-  for (const Simd simd : SimdsHere()) {
-    FloatBuckets buckets;
-    {
-      FloatScatter scatter(&buckets, simd);
-      for (size_t i = 0; i < bits.size(); i += 500) {
-        scatter.Add(std::span(bits).subspan(i, 500), bits[i + 499] & 0x7fffffff);
-      }
+  FloatBuckets buckets, one_by_one;
+  {
+    FloatScatter scatter(&buckets);
+    for (size_t i = 0; i < bits.size(); i += 500) {
+      std::vector<float> block;
+      for (size_t j = i; j < i + 500; ++j) block.push_back(std::bit_cast<float>(bits[j]));
+      Sifted sifted;
+      Sift(block, &sifted);
+      // As ascending magnitudes come, the table is emptied now and then.
+      scatter.Add(std::span<const uint32_t>(sifted.nonzero, sifted.num_nonzero), sifted);
+      if (i % 2000 == 0) scatter.Flush();
     }
-    std::vector<Entry>& entries = found.emplace_back();
-    buckets.ForEach([&](bool negative, FloatBuckets::Bounds bounds, FloatBuckets::Count count) {
-      entries.emplace_back(negative, bounds.first, bounds.shift, count.count, count.low_sum);
-    });
-    EXPECT_EQ(entries, found[0]) << static_cast<int>(simd);
   }
-  // Against a plain count.
-  std::vector<Entry> expected;
-  FloatBuckets one_by_one;
   for (uint32_t b : bits) one_by_one.Add(b, 1);
-  one_by_one.ForEach([&](bool negative, FloatBuckets::Bounds bounds, FloatBuckets::Count count) {
-    expected.emplace_back(negative, bounds.first, bounds.shift, count.count, count.low_sum);
-  });
-  EXPECT_EQ(found[0], expected);
+  using Entry = std::tuple<bool, uint32_t, int, uint64_t, uint64_t>;
+  const auto entries = [](const FloatBuckets& of) {
+    std::vector<Entry> found;
+    of.ForEach([&](bool negative, FloatBuckets::Bounds bounds, FloatBuckets::Count count) {
+      found.emplace_back(negative, bounds.first, bounds.shift, count.count, count.low_sum);
+    });
+    return found;
+  };
+  EXPECT_EQ(entries(buckets), entries(one_by_one));
 }
 
 TEST(FloatHistogram, IsTheSameInAnyOrderAndSmallOverAllExponents) {
