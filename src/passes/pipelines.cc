@@ -27,7 +27,7 @@ std::vector<std::string> PreparePipeline() {
       "fuse_bias_add",         // before batch norm: it looks through BiasAdd, not through Add
       "fold_batch_norm",      "fold_mul",
       "fuse_bias_add",      // again: behind a Mul that is gone now (batch norm of small ops)
-      "channels_last",      // behind the fusions: fewer ops stand between the layers
+      "make_channels_last",      // behind the fusions: fewer ops stand between the layers
       "fold_constants",     // again: operands that it turned
       "prune_unreachable",  // last: constants that lost their readers
   };

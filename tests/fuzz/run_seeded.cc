@@ -1,6 +1,6 @@
 // Runs a fuzz target without libFuzzer: every file of a corpus folder as it is, then random changes
-// of them, always the same ones, for a number of seconds.
-//   <name>_fuzz FOLDER [SECONDS]
+// of them, always the same ones, for a number of seconds or until so many inputs have run.
+//   <name>_fuzz FOLDER [SECONDS | --inputs COUNT]
 // A file instead of a folder is run once, which repeats a failure.
 #include <unistd.h>
 
@@ -109,7 +109,7 @@ void RunOne(std::string bytes) {
   MustNot(std::chrono::duration<double>(Clock::now() - begin).count() > kMostSeconds, "hangs");
 }
 
-int Main(const fs::path& path, double seconds) {
+int Main(const fs::path& path, double seconds, int64_t inputs) {
   for (const int signal : {SIGSEGV, SIGABRT, SIGFPE, SIGBUS, SIGILL})
     std::signal(signal, KeepInput);
   std::vector<fs::path> files;
@@ -118,7 +118,7 @@ int Main(const fs::path& path, double seconds) {
     std::sort(files.begin(), files.end());
   } else {
     files.push_back(path);
-    seconds = 0;
+    seconds = inputs = 0;
   }
   std::vector<std::string> corpus;
   for (const fs::path& file : files) corpus.push_back(ReadFile(file));
@@ -128,7 +128,8 @@ int Main(const fs::path& path, double seconds) {
   Mutator mutator(std::move(corpus));
   const Clock::time_point begin = Clock::now();
   int64_t runs = 0;
-  for (; std::chrono::duration<double>(Clock::now() - begin).count() < seconds; ++runs) {
+  const auto passed = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
+  for (; runs < inputs || passed() < seconds; ++runs) {
     RunOne(mutator.Next());
   }
   std::printf("%lld changed inputs, no failure\n", static_cast<long long>(runs));
@@ -140,8 +141,11 @@ int Main(const fs::path& path, double seconds) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: %s FOLDER|FILE [SECONDS]\n", argv[0]);
+    std::fprintf(stderr, "usage: %s FOLDER|FILE [SECONDS | --inputs COUNT]\n", argv[0]);
     return 2;
   }
-  return adze::Main(argv[1], argc > 2 ? std::atof(argv[2]) : 2);
+  if (argc > 3 && std::string(argv[2]) == "--inputs") {
+    return adze::Main(argv[1], 0, std::atoll(argv[3]));
+  }
+  return adze::Main(argv[1], argc > 2 ? std::atof(argv[2]) : 5, 0);
 }

@@ -198,8 +198,8 @@ bool Run(Graph& graph, PassContext&) {
 
 }  // namespace
 
-void register_channels_last(PassRegistry& passes) {
-  passes.Add({.name = "channels_last",
+void register_make_channels_last(PassRegistry& passes) {
+  passes.Add({.name = "make_channels_last",
               .summary = "Turns NCHW layers and what lies between them into NHWC.",
               .run = Run});
 }
