@@ -39,11 +39,19 @@ class Freezer {
       : graph_(graph), keys_(keys), checkpoint_(checkpoint) {}
 
   void Run() {
-    // Readers before the variables they read, so that nothing reads a variable that goes.
+    // Listed first: a variable takes its readers along when it goes.
+    std::vector<Node*> handles, references;
     for (Node* node : graph_.nodes()) {
+      if (node->op() == "VarHandleOp") handles.push_back(node);
+      if (kReferences.contains(node->op())) references.push_back(node);
+    }
+    for (Node* node : handles) {
       ErrorScope scope("node", node->name());
-      if (node->op() == "VarHandleOp") FreezeHandle(*node);
-      if (kReferences.contains(node->op())) FreezeReference(*node);
+      FreezeHandle(*node);
+    }
+    for (Node* node : references) {
+      ErrorScope scope("node", node->name());
+      FreezeReference(*node);
     }
   }
 

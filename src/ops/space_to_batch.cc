@@ -26,8 +26,9 @@ std::vector<BlockAxis> ReadAxes(const Node& node, const Tensor& blocks, const Te
   std::vector<BlockAxis> axes(count);
   for (int64_t i = 0; i < count; ++i) {
     axes[i] = {sizes[i], margins[2 * i], margins[2 * i + 1]};
-    for (int64_t value : {axes[i].block - 1, axes[i].before, axes[i].after}) {
-      Require(value >= 0 && value < kMost, ErrorCode::kBadFile, node.op(), " cuts axis ", i + 1,
+    for (const auto& [value, least] :
+         {std::pair{axes[i].block, 1}, {axes[i].before, 0}, {axes[i].after, 0}}) {
+      Require(value >= least && value < kMost, ErrorCode::kBadFile, node.op(), " cuts axis ", i + 1,
               " into blocks of ", axes[i].block, " with edges ", axes[i].before, " and ",
               axes[i].after);
     }
