@@ -84,6 +84,21 @@ box_images = Const {value: i32[3] [0, 1, 1]}
 crop = CropAndResize(image, boxes, box_images, down) {method: "bilinear", extrapolation_value: -1.0}
 crop_nearest = CropAndResize(image, boxes, box_images, down) {method: "nearest"}
 patches = ExtractImagePatches(image) {ksizes: [1, 3, 2, 1], strides: [1, 2, 2, 1], rates: [1, 1, 2, 1], padding: "SAME"}
+argmax = MaxPoolWithArgmax(image) {ksize: [1, 2, 3, 1], strides: [1, 2, 1, 1], padding: "SAME", Targmax: i64}
+argmax_batch = MaxPoolWithArgmax(image) {ksize: [1, 3, 2, 1], strides: [1, 1, 2, 1], padding: "VALID", Targmax: i64, include_batch_in_index: true}
+rows_three = Const {value: i32[2,2] [2, 0, 1, 1]}
+rows_two = Const {value: i32[2,3] [2, 0, 1, 1, 1, 3]}
+gather_batch = GatherV2(x, rows_three, one) {Tparams: f32, Tindices: i32, Taxis: i32, batch_dims: 1}
+gather_batch_inner = GatherV2(x, rows_two, two) {Tparams: f32, Tindices: i32, Taxis: i32, batch_dims: 1}
+scatter_shape = Const {value: i32[3] [3, 2, 4]}
+scatter_at = Const {value: i32[2,3,2] [0, 1, 2, 0, 0, 1, 1, 1, 2, 0, 2, 1]}
+scatter = ScatterNd(scatter_at, x, scatter_shape) {T: f32, Tindices: i32}
+sound = Const {value: f32[700,1] random(4)}
+spectrogram = AudioSpectrogram(sound) {window_size: 200, stride: 80, magnitude_squared: true}
+spectrogram_root = AudioSpectrogram(sound) {window_size: 256, stride: 100, magnitude_squared: false}
+sample_rate = Const {value: i32[] 16000}
+mfcc = Mfcc(spectrogram, sample_rate) {dct_coefficient_count: 10}
+mfcc_wide = Mfcc(spectrogram_root, sample_rate) {upper_frequency_limit: 7600.0, lower_frequency_limit: 125.0, filterbank_channel_count: 20, dct_coefficient_count: 13}
 patches_valid = ExtractImagePatches(image) {ksizes: [1, 2, 3, 1], strides: [1, 1, 3, 1], rates: [1, 2, 1, 1], padding: "VALID"}
 )";
 
@@ -119,10 +134,12 @@ TEST(SlowOpsInTensorFlow, GiveTheSame) {
   int compared = 0;
   for (Node* node : graph.nodes()) {
     if (node->IsConst()) continue;
-    // TensorFlow needs the element type, which the text leaves out where it follows.
-    const bool typed = node->attrs().contains("T") || node->op() == "GatherNd";
+    // TensorFlow needs the element type, which the text leaves out where it follows; sound has one
+    // type only.
+    const bool typed = node->attrs().contains("T") || node->attrs().contains("Tparams") ||
+                       node->op() == "AudioSpectrogram" || node->op() == "Mfcc";
     if (!typed) node->SetAttr("T", TypeOf(shapes, node->input(0)));
-    const int outputs = node->op() == "TopKV2" ? 2 : 1;
+    const int outputs = std::max<int>(1, static_cast<int>(node->def()->output_names.size()));
     for (int i = 0; i < outputs; ++i) {
       const std::vector<Value> fetches = {node->output(i)};
       const Tensor result = RunReference(graph, {}, fetches)[0];
