@@ -27,19 +27,20 @@ function(adze_layer name)
   endforeach()
 endfunction()
 
-# adze_registry(<layer> <class> HEADER <its header> [IN <subfolder>] [EXCEPT <stems...>])
+# adze_registry(<layer> <class> HEADER <its header> [IN <subfolders...>] [EXCEPT <stems...>])
 #
-# Every file stem x.cc in the layer's folder (or in its subfolder IN; stems in EXCEPT are ordinary
+# Every file stem x.cc in the layer's folder (or in its subfolders IN; stems in EXCEPT are ordinary
 # sources) owes a function `void register_x(<class>&)`; forgetting it is a link error that names it,
 # and no other file lists the plug-in. `Builtin<class>()` (adze/registry.h) returns the filled
 # registry.
 function(adze_registry layer class)
-  cmake_parse_arguments(arg "" "HEADER;IN" "EXCEPT" ${ARGN})
+  cmake_parse_arguments(arg "" "HEADER" "IN;EXCEPT" ${ARGN})
   get_target_property(folder adze_${layer} ADZE_FOLDER)
+  set(patterns "${folder}/*.cc")
   if(arg_IN)
-    string(APPEND folder "/${arg_IN}")
+    list(TRANSFORM arg_IN REPLACE "(.+)" "${folder}/\\1/*.cc" OUTPUT_VARIABLE patterns)
   endif()
-  file(GLOB plugins CONFIGURE_DEPENDS "${folder}/*.cc")
+  file(GLOB plugins CONFIGURE_DEPENDS ${patterns})
   set(declarations "")
   set(calls "")
   foreach(plugin IN LISTS plugins)

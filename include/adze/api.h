@@ -13,6 +13,7 @@
 #include "adze/dataset.h"
 #include "adze/decompose.h"
 #include "adze/graph.h"
+#include "adze/integer.h"
 #include "adze/record.h"
 
 namespace adze {
@@ -33,6 +34,11 @@ struct ModelSource {
 // The model frozen: outputs set, everything they do not need removed, functions inlined, variables
 // constant. A frozen GraphDef comes as it is in the file.
 Graph LoadModel(const ModelSource& source);
+// The same of a deployable graph; kInvalidArgument if it has no AscendQuant.
+Graph LoadQuantized(const ModelSource& source);
+// A deployable graph to run on integers. Warns of layers that stay simulated and of instructions
+// that are missing.
+IntegerGraph LoadIntegerModel(const ModelSource& source);
 // Folds and fuses what quantization wants folded (adze/pass.h). Returns warnings.
 std::vector<std::string> PrepareModel(Graph& graph, const Config& config = {});
 // The inputs that the outputs depend on.

@@ -111,7 +111,9 @@ class Graph {
   explicit Graph(const OpRegistry& ops) : ops_(&ops) {}
   Graph(Graph&&) = default;
   Graph& operator=(Graph&&) = default;
-  Graph Clone() const;
+  Graph Clone() const { return Clone(*ops_); }
+  // The copy knows the ops of another registry, which must outlive it.
+  Graph Clone(const OpRegistry& ops) const;
 
   // Makes room for so many nodes in all, where the number is known.
   void Reserve(size_t nodes);

@@ -18,15 +18,22 @@ namespace {
 struct Flags {
   ModelFlags model;
   DataFlags data;
-  std::string reference;
+  std::string reference, engine = "float32";
   EvaluateOptions options;
   bool json = false;
 };
 
 void Run(const Flags& flags, bool quiet) {
   const ModelSource source = ToModelSource(flags.model);
-  Graph graph = LoadModel(source);
-  PrepareModel(graph);
+  std::optional<IntegerGraph> integers;
+  std::optional<Graph> real;
+  if (flags.engine == "int8") {
+    integers = LoadIntegerModel(source);
+  } else {
+    real = LoadModel(source);
+    PrepareModel(*real);
+  }
+  const Graph& graph = integers ? integers->graph : *real;
   SkippedSamples skipped;
   const std::unique_ptr<Dataset> data =
       OpenData(ToDataSource(flags.data), ModelInputs(graph, source), &skipped);
@@ -72,7 +79,8 @@ void register_evaluate(CommandRegistry& commands) {
            "      --label-field image/class/label\n"
            "  adze evaluate model.pb --data cifar10:test_batch.bin\n"
            "  adze evaluate out_fake_quant.pb --images val/ --labels val/labels.txt \\\n"
-           "      --reference model.pb --json",
+           "      --reference model.pb --json\n"
+           "  adze evaluate out_quantized.pb --engine int8 --images val/ --labels val/labels.txt",
        .declare = [](CLI::App& app) {
          auto flags = std::make_shared<Flags>();
          AddModelFlags(app, flags->model);
@@ -86,6 +94,7 @@ void register_evaluate(CommandRegistry& commands) {
          app.add_option("--label-offset", flags->options.label_offset,
                         "Added to a label to get the model's class (1 with a background class)")
              ->type_name("N");
+         AddEngineFlag(app, flags->engine);
          app.add_option("--reference", flags->reference,
                         "Float model to compare with: agreement and SQNR of the logits")
              ->type_name("MODEL");

@@ -15,6 +15,7 @@ namespace {
 struct Flags {
   ModelFlags model;
   std::vector<std::string> inputs, outputs;
+  std::string engine = "float32";
   int threads = 0;
 };
 
@@ -27,7 +28,14 @@ void Run(const Flags& flags) {
     source.outputs.push_back(name.empty() ? file : name);
     files.push_back(name.empty() ? "" : file);
   }
-  const Graph graph = LoadModel(source);
+  std::optional<IntegerGraph> integers;
+  std::optional<Graph> real;
+  if (flags.engine == "int8") {
+    integers = LoadIntegerModel(source);
+  } else {
+    real = LoadModel(source);
+  }
+  const Graph& graph = integers ? integers->graph : *real;
   const std::vector<InputSpec> inputs = ModelInputs(graph, source);
   std::map<std::string, Tensor> feeds;
   for (const std::string& text : flags.inputs) {
@@ -54,7 +62,8 @@ void register_run(CommandRegistry& commands) {
        .summary = "Run a model on arrays",
        .examples =
            "  adze run model.pb --input x.npy --output prob=prob.npy\n"
-           "  adze run model.pb --input a=a.npy --input b=b.npy --output conv1/BiasAdd=c.npy",
+           "  adze run model.pb --input a=a.npy --input b=b.npy --output conv1/BiasAdd=c.npy\n"
+           "  adze run out/model_quantized.pb --engine int8 --input x.npy --output prob=prob.npy",
        .declare = [](CLI::App& app) {
          auto flags = std::make_shared<Flags>();
          AddSourceFlags(app, flags->model);
@@ -68,6 +77,7 @@ void register_run(CommandRegistry& commands) {
              ->take_all()
              ->allow_extra_args(false)
              ->type_name("NAME[=FILE.npy]");
+         AddEngineFlag(app, flags->engine);
          app.add_option("--threads", flags->threads, "Threads (default: all cores)")
              ->type_name("N");
          app.callback([flags] { Run(*flags); });

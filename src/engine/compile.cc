@@ -91,9 +91,11 @@ class Compiler {
       for (Value input : group.inputs) readers += Root(input) == Root(residual);
       return readers == 1 && IsFree(residual, step, bytes) ? BufferOf(residual) : -1;
     }
-    if (!group.kernel->runs_in_place()) return -1;
-    for (Value input : group.inputs) {
-      if (IsFree(input, step, bytes)) return BufferOf(input);
+    for (size_t i = 0; i < group.inputs.size(); ++i) {
+      const Value input = group.inputs[i];
+      if (group.kernel->runs_in_place(static_cast<int>(i)) && IsFree(input, step, bytes)) {
+        return BufferOf(input);
+      }
     }
     return -1;
   }

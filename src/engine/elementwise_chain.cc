@@ -55,7 +55,7 @@ class ChainKernel : public Kernel {
   ChainKernel(std::vector<Op> ops, int64_t count, int64_t channels)
       : ops_(std::move(ops)), count_(count), channels_(channels) {}
 
-  bool runs_in_place() const override { return true; }
+  bool runs_in_place(int) const override { return true; }
 
   void Run(const KernelArgs& args) override {
     ParallelFor(count_, kGrain, [&](int64_t begin, int64_t end) {

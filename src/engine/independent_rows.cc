@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "adze/registry.h"
-
 namespace adze {
 namespace {
 
@@ -27,7 +25,7 @@ class RowTracker {
       return HasRows(node.input(0)) &&
              rows_of(flow_.spec(node.output()).shape) == rows_of(flow_.spec(node.input(0)).shape);
     }
-    const OpDef* def = Builtin<OpRegistry>().Find(node.op());
+    const OpDef* def = node.def();
     if (!def || (!def->keeps_rows && !def->is_elementwise)) return false;
     std::vector<TensorSpec> inputs, outputs;
     std::vector<const Tensor*> constants;

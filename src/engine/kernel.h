@@ -73,8 +73,8 @@ class Kernel {
   virtual ~Kernel() = default;
   // Working memory that Run needs; nothing is kept there between runs.
   virtual size_t scratch_bytes() const { return 0; }
-  // Whether output 0 may lie in the memory of an input of the same size.
-  virtual bool runs_in_place() const { return false; }
+  // Whether output 0 may lie in the memory of this input, which is of the same size.
+  virtual bool runs_in_place(int /*input*/) const { return false; }
   // With a residual in the epilogue, output 0 holds it on entry.
   virtual void Run(const KernelArgs& args) = 0;
 };

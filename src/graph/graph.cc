@@ -261,8 +261,8 @@ std::vector<Node*> Graph::Placeholders() const {
   return found;
 }
 
-Graph Graph::Clone() const {
-  Graph copy(*ops_);
+Graph Graph::Clone(const OpRegistry& ops) const {
+  Graph copy(ops);
   copy.wire_extras = wire_extras;
   std::unordered_map<const Node*, Node*> twin;
   for (Node* node : nodes()) {

@@ -156,6 +156,13 @@ DataSource ToDataSource(const DataFlags& flags) {
   return source;
 }
 
+void AddEngineFlag(CLI::App& app, std::string& engine) {
+  app.add_option("--engine", engine,
+                 "float32 runs or simulates any graph; int8 runs a PREFIX_quantized.pb on integers")
+      ->check(CLI::IsMember({"float32", "int8"}))
+      ->capture_default_str();
+}
+
 void RequireData(const DataFlags& flags, bool quiet) {
   Require(!flags.images.empty() || !flags.arrays.empty() || !flags.command.empty(),
           ErrorCode::kInvalidArgument,

@@ -28,6 +28,9 @@ void AddModelFlags(CLI::App& app, ModelFlags& flags);
 void AddSourceFlags(CLI::App& app, ModelFlags& flags);
 ModelSource ToModelSource(const ModelFlags& flags);
 
+// --engine float32 or int8.
+void AddEngineFlag(CLI::App& app, std::string& engine);
+
 struct DataFlags {
   std::string images;
   std::vector<std::string> arrays;  // "name=file" or "file"
