@@ -20,7 +20,7 @@ TEST_P(Help, IsAsWritten) {
 INSTANTIATE_TEST_SUITE_P(Verbs, Help,
                          testing::Values("", "calibrate", "checkpoint", "convert", "decompose",
                                          "evaluate", "freeze", "info", "merge", "ops", "plan",
-                                         "quantize", "run", "verify"),
+                                         "quantize", "retrain", "run", "verify"),
                          [](const auto& info) { return info.param.empty() ? "adze" : info.param; });
 
 TEST(Usage, MisspeltVerbAndFlagAreNamedWithTheirNeighbours) {

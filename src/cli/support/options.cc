@@ -93,25 +93,15 @@ ModelSource ToModelSource(const ModelFlags& flags) {
   return source;
 }
 
-void AddDataFlags(CLI::App& app, DataFlags& flags) {
-  app.add_option("--images", flags.images, "Folder of JPEG and PNG files")->type_name("DIR");
-  app.add_option("--data", flags.arrays,
-                 "Data of an input: an .npy or idx file, a folder of AMCT .bin files or of images, "
-                 "cifar10:FILES, cifar100:FILES, or TFRecord files; FILES may be a pattern")
-      ->take_all()
-      ->allow_extra_args(false)
-      ->type_name("[NAME=]FILE");
+void AddFieldFlags(CLI::App& app, DataFlags& flags) {
   app.add_option("--field", flags.fields,
                  "Field of the TFRecords' examples that feeds an input, e.g. image/encoded")
       ->take_all()
       ->allow_extra_args(false)
       ->type_name("[NAME=]FIELD");
-  app.add_option("--data-command", flags.command,
-                 "Command that writes .npy arrays to its standard output: for each batch one for "
-                 "each input, in the order of `adze info`")
-      ->type_name("COMMAND");
-  app.add_flag("--skip-bad", flags.skip_bad,
-               "Leave out images and records that cannot be read, and say which");
+}
+
+void AddPixelFlags(CLI::App& app, DataFlags& flags) {
   app.add_option(
          "--preprocess", flags.preprocess,
          "tf: x/127.5-1 (default); caffe: BGR minus the ImageNet mean; torch: ImageNet mean "
@@ -129,6 +119,24 @@ void AddDataFlags(CLI::App& app, DataFlags& flags) {
       ->type_name("HOW")
       ->capture_default_str();
   app.add_option("--limit", flags.limit, "Use at most so many samples")->type_name("N");
+}
+
+void AddDataFlags(CLI::App& app, DataFlags& flags) {
+  app.add_option("--images", flags.images, "Folder of JPEG and PNG files")->type_name("DIR");
+  app.add_option("--data", flags.arrays,
+                 "Data of an input: an .npy or idx file, a folder of AMCT .bin files or of images, "
+                 "cifar10:FILES, cifar100:FILES, or TFRecord files; FILES may be a pattern")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->type_name("[NAME=]FILE");
+  AddFieldFlags(app, flags);
+  app.add_option("--data-command", flags.command,
+                 "Command that writes .npy arrays to its standard output: for each batch one for "
+                 "each input, in the order of `adze info`")
+      ->type_name("COMMAND");
+  app.add_flag("--skip-bad", flags.skip_bad,
+               "Leave out images and records that cannot be read, and say which");
+  AddPixelFlags(app, flags);
 }
 
 DataSource ToDataSource(const DataFlags& flags) {

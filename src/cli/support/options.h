@@ -45,6 +45,9 @@ struct DataFlags {
   bool skip_bad = false;
 };
 void AddDataFlags(CLI::App& app, DataFlags& flags);
+// The parts of them that name the fields of TFRecords, and that say what becomes of pixels.
+void AddFieldFlags(CLI::App& app, DataFlags& flags);
+void AddPixelFlags(CLI::App& app, DataFlags& flags);
 DataSource ToDataSource(const DataFlags& flags);
 
 // Refuses if there is none of --images, --data and --data-command; unless `quiet`, says which

@@ -218,6 +218,10 @@ TorchSession::TorchSession(const Graph& graph, std::vector<Value> fetches,
 TorchSession::~TorchSession() = default;
 TorchSession::TorchSession(TorchSession&&) noexcept = default;
 
+bool TorchSession::Reads(const Node& constant) const {
+  return impl_->constants.contains(&constant);
+}
+
 at::Tensor TorchSession::Variable(const Node& constant) {
   const auto it = impl_->constants.find(&constant);
   Require(it != impl_->constants.end(), ErrorCode::kInternal, "'", constant.name(),

@@ -39,6 +39,8 @@ class TorchSession {
   ~TorchSession();
   TorchSession(TorchSession&&) noexcept;
 
+  // Whether the session reads this Const node.
+  bool Reads(const Node& constant) const;
   // Makes the Const node a variable: a float32 leaf of its value that requires a gradient, whose
   // memory is laid out as convolutions want it. Later calls give the same one.
   at::Tensor Variable(const Node& constant);

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adze/api.h"
+
+namespace adze {
+
+// How retraining runs.
+struct TrainingOptions {
+  int64_t epochs = 1;
+  int64_t steps = 0;  // instead of epochs, if not 0
+  int64_t batch_size = 32;
+  std::string optimizer = "adam";  // or "sgd" (momentum 0.9), "rmsprop"
+  // Of adam and rmsprop relative to a variable's root mean square; of ranges (always by adam) to
+  // the range.
+  double learning_rate = 1e-3;
+  std::string schedule = "cosine";  // to 0; or "step": a tenth after half, a hundredth after 3/4;
+                                    // or "constant"
+  // "cross-entropy" of labels, "mse" (to the float model's outputs), "distill" (to its classes).
+  // Empty: cross-entropy where the data has labels, else distill.
+  std::string loss = {};
+  double weight_decay = 0;
+  bool flip = false;  // augmentation: images mirrored left to right, half of them
+  int64_t crop = 0;   // and moved by up to so many pixels
+  int label_offset = 0;
+  uint64_t seed = 1;
+  int num_threads = 0;           // 0: all cores
+  std::string device = "cpu";    // or "cuda", "cuda:1"
+  int64_t checkpoint_every = 0;  // steps; 0: only when stopped
+  bool resume = false;           // goes on from the checkpoint
+};
+
+struct RetrainOptions {
+  ModelSource model;
+  DataSource train;
+  DataSource validation = {};  // may be empty
+  PlanOptions plan = {};
+  TrainingOptions training = {};
+  std::filesystem::path output_prefix;
+  // Steps done, steps in all, loss.
+  std::function<void(int64_t, int64_t, double)> progress = {};
+};
+
+struct RetrainResult {
+  Record record;
+  std::vector<std::filesystem::path> files;
+  std::vector<std::string> warnings;
+  int64_t steps = 0, samples = 0;
+  double first_loss = 0, last_loss = 0;  // means of the first and the last twentieth of the steps
+  double seconds = 0;                    // of training
+  // On the validation data, if there is any: top-1 and agreement with the float model, as
+  // fractions.
+  std::optional<double> float_top1 = {}, calibrated_top1 = {}, retrained_top1 = {};
+  std::optional<double> calibrated_agreement = {}, retrained_agreement = {};
+};
+
+// Quantization-aware retraining (reference section 8): fake-quantization in the forward pass, whose
+// ranges (ULQ) and weights (ARQ) are learned. Writes PREFIX_quantized.pb, PREFIX_fake_quant.pb,
+// PREFIX_quant.json and PREFIX_record.txt as Quantize does, the learned float model as
+// PREFIX_retrained.pb and as a TensorFlow checkpoint PREFIX_retrained.ckpt, and PREFIX_losses.csv.
+// In the library adze::retrain, which needs LibTorch.
+RetrainResult Retrain(const RetrainOptions& options);
+
+// What `adze retrain` calls; a program that links adze::retrain sets it to Retrain. Null: this
+// program has none.
+using Retrainer = RetrainResult (*)(const RetrainOptions&);
+void SetRetrainer(Retrainer retrainer);
+Retrainer GetRetrainer();
+
+}  // namespace adze

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "adze/dataset.h"
+
+namespace adze {
+
+// What may be done to training images, [N, height, width, channels] floats.
+struct Augmentation {
+  bool flip = false;  // left to right, half of them
+  int64_t crop = 0;   // moved by up to so many pixels in both directions; 0 where nothing was
+  bool any() const { return flip || crop > 0; }
+};
+
+struct Batch {
+  std::map<std::string, Tensor> feeds;
+  std::vector<int64_t> classes;  // label + offset; empty without labels
+};
+
+// Training batches by number. Which samples are in a batch and what is done to them follows from
+// the seed and the numbers alone, so that a run can go on anywhere.
+class TrainingBatches {
+ public:
+  TrainingBatches(const Dataset& data, int64_t batch_size, uint64_t seed, Augmentation augmentation,
+                  int label_offset);
+  int64_t per_epoch() const { return per_epoch_; }
+  // Batch `step` (from 0) of the run: each epoch runs over all samples in an order of its own. The
+  // rest of an epoch that does not fill a batch is left out.
+  Batch Read(int64_t step) const;
+
+ private:
+  const Dataset& data_;
+  int64_t batch_size_, per_epoch_;
+  uint64_t seed_;
+  Augmentation augmentation_;
+  int label_offset_;
+  mutable int64_t ordered_epoch_ = -1;
+  mutable std::vector<int64_t> order_;
+};
+
+}  // namespace adze

@@ -1,0 +1,130 @@
+#include "adze/retrain.h"
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <chrono>
+
+#include "adze/checkpoint.h"
+#include "adze/evaluate.h"
+#include "adze/export.h"
+#include "adze/file.h"
+#include "adze/graph_def.h"
+#include "adze/parallel.h"
+#include "api/prepared_model.h"
+#include "retrain/train.h"
+
+namespace adze {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kCalibrationSamples = 256;
+
+fs::path With(const fs::path& prefix, const char* suffix) { return prefix.string() + suffix; }
+
+// The system's allocator gives the memory of large tensors back after every op and faults it in
+// again; this lets it keep it.
+void KeepMemory() {
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+}
+
+int64_t CountSteps(const TrainingOptions& options, int64_t samples) {
+  Require(options.batch_size > 0, ErrorCode::kInvalidArgument, "--batch-size must be at least 1");
+  if (options.steps > 0) return options.steps;
+  return options.epochs * (samples / options.batch_size);
+}
+
+std::string LossesAsCsv(const std::vector<float>& losses, const TrainingOptions& options) {
+  std::string csv = "step,learning_rate,loss\n";
+  const auto steps = static_cast<int64_t>(losses.size());
+  for (int64_t step = 0; step < steps; ++step) {
+    csv += fmt::format("{},{:.6g},{:.6g}\n", step + 1, LearningRateAt(options, step, steps),
+                       losses[step]);
+  }
+  return csv;
+}
+
+double Mean(const std::vector<float>& values, size_t begin, size_t end) {
+  double sum = 0;
+  for (size_t i = begin; i < end; ++i) sum += values[i];
+  return end > begin ? sum / static_cast<double>(end - begin) : 0;
+}
+
+void Validate(const PreparedModel& model, const Graph& calibrated, const Graph& retrained,
+              const RetrainOptions& options, RetrainResult* result) {
+  const auto data = OpenData(options.validation, model.inputs);
+  const EvaluateOptions how{.batch_size = 32,
+                            .label_offset = options.training.label_offset,
+                            .num_threads = options.training.num_threads};
+  result->float_top1 = Evaluate(model.graph, *data, how).top1;
+  const Evaluation before = Evaluate(calibrated, *data, how, &model.graph);
+  const Evaluation after = Evaluate(retrained, *data, how, &model.graph);
+  result->calibrated_top1 = before.top1;
+  result->calibrated_agreement = before.agreement;
+  result->retrained_top1 = after.top1;
+  result->retrained_agreement = after.agreement;
+}
+
+}  // namespace
+
+RetrainResult Retrain(const RetrainOptions& options) {
+  const TrainingOptions& training = options.training;
+  const fs::path& prefix = options.output_prefix;
+  RetrainResult result;
+  result.files = {With(prefix, "_quantized.pb"), With(prefix, "_fake_quant.pb"),
+                  With(prefix, "_quant.json"),   With(prefix, "_record.txt"),
+                  With(prefix, "_retrained.pb"), With(prefix, "_losses.csv")};
+  for (const fs::path& file : result.files) CheckWritable(file);
+  SetNumThreads(training.num_threads);
+  at::set_num_threads(NumThreads());
+  KeepMemory();
+
+  PlanOptions plan_options = options.plan;
+  plan_options.rounding = "nearest";  // learned instead
+  plan_options.bias_correction = false;
+  const PreparedModel model(options.model, plan_options);
+  result.warnings = model.warnings;
+  RefuseBalance(model.plan);
+  const auto data = OpenData(options.train, model.inputs);
+  const Record calibrated = Calibrate(model.graph, model.plan.layers, *data,
+                                      {.batch_size = 8,
+                                       .num_samples = std::min(kCalibrationSamples, data->size()),
+                                       .num_threads = training.num_threads});
+
+  const auto start = std::chrono::steady_clock::now();
+  result.steps = CountSteps(training, data->size());
+  const TrainedModel trained = Train({model.graph, model.plan.layers, calibrated, *data},
+                                     {.options = training,
+                                      .steps = result.steps,
+                                      .checkpoint = With(prefix, "_retrain.ckpt"),
+                                      .progress = options.progress});
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.samples = result.steps * training.batch_size;
+  const size_t twentieth = std::max<size_t>(1, trained.losses.size() / 20);
+  result.first_loss = Mean(trained.losses, 0, std::min(twentieth, trained.losses.size()));
+  result.last_loss =
+      Mean(trained.losses, trained.losses.size() - std::min(twentieth, trained.losses.size()),
+           trained.losses.size());
+  result.record = trained.record;
+
+  const Graph fake_quant = BuildFakeQuantGraph(trained.graph, trained.record);
+  const Graph quantized = BuildQuantizedGraph(trained.graph, trained.record);
+  const std::vector<std::string> contents = {
+      SerializeGraphDef(quantized),         SerializeGraphDef(fake_quant),
+      QuantJson(quantized, trained.record), SerializeRecord(trained.record),
+      SerializeGraphDef(trained.graph),     LossesAsCsv(trained.losses, training)};
+  std::vector<FileContent> files;
+  for (size_t i = 0; i < contents.size(); ++i) files.push_back({result.files[i], contents[i]});
+  WriteFilesAtomically(files);
+  WriteTrainingCheckpoint(With(prefix, "_retrained.ckpt"), trained.graph);
+  result.files.push_back(With(prefix, "_retrained.ckpt"));
+  if (!options.validation.empty()) {
+    Validate(model, BuildFakeQuantGraph(model.graph, calibrated), fake_quant, options, &result);
+  }
+  return result;
+}
+
+}  // namespace adze

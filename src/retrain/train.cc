@@ -1,0 +1,259 @@
+#include "retrain/train.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <future>
+#include <numbers>
+#include <optional>
+#include <set>
+
+#include "adze/cancel.h"
+#include "adze/evaluate.h"
+#include "adze/op.h"
+#include "adze/session.h"
+#include "retrain/loss.h"
+#include "retrain/training_state.h"
+
+namespace adze {
+namespace {
+
+// Weights of layers and the constants that BiasAdds add: what retraining may change.
+std::vector<const Node*> TrainableConstants(const Graph& graph) {
+  std::vector<const Node*> constants;
+  std::set<const Node*> seen;
+  const auto add = [&](const Node* node) {
+    const bool is_float = node->IsConst() && node->const_value().dtype() == DType::kFloat;
+    if (is_float && seen.insert(node).second) constants.push_back(node);
+  };
+  for (const Node* node : graph.TopologicalOrder()) {
+    if (node->def() && node->def()->quant && node->def()->quant->weight_input) {
+      add(node->input(*node->def()->quant->weight_input).node);
+    }
+    if (node->op() == "BiasAdd") add(node->input(1).node);
+  }
+  return constants;
+}
+
+// Adam and RMSProp step all elements by about the learning rate, whatever the gradient's size. It
+// is taken relative to the variable's own (as Adafactor does): weights of folded batch norms, and
+// of pixels up to 255, differ by orders of magnitude.
+double RelativeRate(OptimizerKind kind, const at::Tensor& value) {
+  if (kind == OptimizerKind::kSgd) return 1;
+  return std::max(value.detach().square().mean().sqrt().item<double>(), 1e-6);
+}
+
+class Trainer {
+ public:
+  Trainer(const TrainInput& input, const TrainSettings& settings)
+      : input_(input),
+        settings_(settings),
+        options_(settings.options),
+        kind_(OptimizerByName(options_.optimizer)),
+        device_(options_.device),
+        logits_(FindLogits(input.prepared)),
+        quantizers_(input.plan, input.calibrated, device_),
+        student_(input.prepared, {logits_}, {.device = device_, .hook = &quantizers_}),
+        batches_(input.data, options_.batch_size, options_.seed,
+                 {.flip = options_.flip, .crop = options_.crop}, options_.label_offset) {
+    ChooseLoss();
+    AddVariables();
+  }
+
+  TrainedModel Run();
+
+ private:
+  // Ranges are always stepped by Adam: their gradients add up over all activations, so that their
+  // size says nothing.
+  OptimizerKind KindOf(const TrainedVariable& variable) const {
+    return variable.is_range ? OptimizerKind::kAdam : kind_;
+  }
+  void ChooseLoss();
+  void AddVariables();
+  std::string SettingsLine() const;
+  at::Tensor LossOf(const Batch& batch);
+  double Step(int64_t step, const Batch& batch);
+  void CheckVariables(int64_t step) const;
+  [[noreturn]] void RefuseLoss(int64_t step, const Batch& batch);
+  TrainedModel Result(std::vector<float> losses);
+
+  const TrainInput& input_;
+  const TrainSettings& settings_;
+  const TrainingOptions& options_;
+  OptimizerKind kind_;
+  at::Device device_;
+  Value logits_;
+  Quantizers quantizers_;
+  TorchSession student_;
+  std::optional<Session> teacher_;
+  TrainingBatches batches_;
+  LossKind loss_ = LossKind::kDistill;
+  bool is_classifier_ = false;
+  std::vector<const Node*> constants_;
+  std::vector<TrainedVariable> variables_;
+};
+
+void Trainer::ChooseLoss() {
+  const bool has_labels = input_.data.Label(0).has_value();
+  if (options_.loss.empty()) {
+    loss_ = has_labels ? LossKind::kCrossEntropy : LossKind::kDistill;
+  } else {
+    loss_ = LossByName(options_.loss);
+  }
+  Require(loss_ != LossKind::kCrossEntropy || has_labels, ErrorCode::kInvalidArgument,
+          "--loss cross-entropy needs labels; give --labels FILE, or --loss distill, which needs "
+          "none");
+  is_classifier_ = !(logits_ == input_.prepared.outputs()[0].value) || has_labels;
+  if (loss_ != LossKind::kCrossEntropy) {
+    teacher_.emplace(input_.prepared, std::vector<Value>{logits_}, nullptr,
+                     SessionOptions{.num_threads = options_.num_threads});
+  }
+}
+
+void Trainer::AddVariables() {
+  constants_ = TrainableConstants(input_.prepared);
+  std::erase_if(constants_, [&](const Node* node) { return !student_.Reads(*node); });
+  for (const Node* node : constants_) {
+    const at::Tensor value = student_.Variable(*node);
+    variables_.push_back(
+        {.name = node->name(),
+         .value = value,
+         .rate = RelativeRate(kind_, value),
+         .weight_decay = node->const_value().shape().rank() > 1 ? options_.weight_decay : 0});
+  }
+  for (ActivationQuantizer& quantizer : quantizers_.activations()) {
+    const std::string scope = quantizer.name + "/ULQ_" + std::to_string(quantizer.num_bits);
+    // Relative to the range, so that the same rate suits activations of any size.
+    const double rate = std::max(quantizer.last_max, -quantizer.last_min);
+    variables_.push_back(
+        {.name = scope + "/clip_max", .value = quantizer.clip_max, .rate = rate, .is_range = true});
+    if (quantizer.fixed_min) continue;
+    variables_.push_back(
+        {.name = scope + "/clip_min", .value = quantizer.clip_min, .rate = rate, .is_range = true});
+  }
+  for (TrainedVariable& variable : variables_) PrepareSlots(KindOf(variable), &variable);
+}
+
+std::string Trainer::SettingsLine() const {
+  return fmt::format(
+      "{} steps of {} by {}, rate {}, {}, loss {}, seed {}, flip {}, crop {}, decay {}, "
+      "{} samples, {} layers",
+      settings_.steps, options_.batch_size, options_.optimizer, options_.learning_rate,
+      options_.schedule, static_cast<int>(loss_), options_.seed, options_.flip, options_.crop,
+      options_.weight_decay, input_.data.size(), quantizers_.activations().size());
+}
+
+at::Tensor Trainer::LossOf(const Batch& batch) {
+  std::map<std::string, at::Tensor> feeds;
+  for (const auto& [name, tensor] : batch.feeds) feeds.emplace(name, ToTorch(tensor));
+  const at::Tensor outputs = student_.Run(feeds)[0];
+  if (loss_ == LossKind::kCrossEntropy) {
+    const at::Tensor classes = ToTorch(Tensor::Vector<int64_t>(batch.classes));
+    const int64_t count = outputs.size(-1);
+    for (int64_t label : batch.classes) {
+      Require(label >= 0 && label < count, ErrorCode::kInvalidArgument, "label ",
+              label - options_.label_offset, " plus offset ", options_.label_offset,
+              " is no class of 0..", count - 1, "; check --label-offset");
+    }
+    return CrossEntropyLoss(outputs, classes.to(device_));
+  }
+  const at::Tensor wanted = ToTorch(teacher_->Run(batch.feeds)[0]).to(device_);
+  return loss_ == LossKind::kMse ? MseLoss(outputs, wanted)
+                                 : DistillLoss(outputs, wanted, is_classifier_);
+}
+
+double Trainer::Step(int64_t step, const Batch& batch) {
+  CheckVariables(step);
+  quantizers_.Restore();
+  const at::Tensor loss = LossOf(batch);
+  const auto value = loss.item<double>();
+  if (!std::isfinite(value)) RefuseLoss(step, batch);
+  loss.backward();
+  const double rate = LearningRateAt(options_, step, settings_.steps);
+  for (TrainedVariable& variable : variables_) {
+    ApplyGradient(KindOf(variable), rate, step + 1, &variable);
+  }
+  return value;
+}
+
+constexpr const char* kAdvice = "; lower --learning-rate, or leave the layer out by --skip-layer";
+
+// What the last step made of them.
+void Trainer::CheckVariables(int64_t step) const {
+  for (const TrainedVariable& variable : variables_) {
+    Require(variable.value.isfinite().all().item<bool>(), ErrorCode::kInvalidArgument, "step ",
+            step, " has made '", variable.name, "' NaN or Inf", kAdvice);
+  }
+}
+
+// Says where it began.
+void Trainer::RefuseLoss(int64_t step, const Batch& batch) {
+  const at::NoGradGuard constant;
+  quantizers_.WatchForNotFinite();
+  LossOf(batch);
+  const std::string layer = quantizers_.first_not_finite();
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("the loss of step {} is NaN or Inf: {}{}", step + 1,
+                          layer.empty() ? "the outputs behind the last layer are"
+                                        : "what layer '" + layer + "' reads is",
+                          kAdvice));
+}
+
+TrainedModel Trainer::Result(std::vector<float> losses) {
+  quantizers_.Restore();
+  Graph graph = input_.prepared.Clone();
+  for (size_t i = 0; i < constants_.size(); ++i) {
+    graph.Find(constants_[i]->name())->SetAttr("value", FromTorch(variables_[i].value).Clone());
+  }
+  Record record = quantizers_.MakeRecord(graph, input_.calibrated);
+  return {std::move(graph), std::move(record), std::move(losses)};
+}
+
+TrainedModel Trainer::Run() {
+  TrainingState state{variables_, quantizers_};
+  const std::string line = SettingsLine();
+  if (options_.resume) LoadState(settings_.checkpoint, line, &state);
+  // The next batch is read while this one is learned from.
+  std::future<Batch> next;
+  const auto read = [this](int64_t step) {
+    return std::async(std::launch::async, [this, step] { return batches_.Read(step); });
+  };
+  if (state.step < settings_.steps) next = read(state.step);
+  while (state.step < settings_.steps) {
+    if (CancelRequested()) {
+      next.wait();
+      SaveState(state, line, settings_.checkpoint);
+      throw Error(ErrorCode::kCancelled,
+                  fmt::format("stopped on request after step {}; the same command with --resume "
+                              "goes on from '{}'",
+                              state.step, settings_.checkpoint.string()));
+    }
+    const Batch batch = next.get();
+    if (state.step + 1 < settings_.steps) next = read(state.step + 1);
+    state.losses.push_back(static_cast<float>(Step(state.step, batch)));
+    ++state.step;
+    const int64_t every = options_.checkpoint_every;
+    if (every > 0 && state.step % every == 0) SaveState(state, line, settings_.checkpoint);
+    if (settings_.progress) settings_.progress(state.step, settings_.steps, state.losses.back());
+  }
+  return Result(std::move(state.losses));
+}
+
+}  // namespace
+
+double LearningRateAt(const TrainingOptions& options, int64_t step, int64_t steps) {
+  const double done = static_cast<double>(step) / static_cast<double>(std::max<int64_t>(steps, 1));
+  if (options.schedule == "constant") return options.learning_rate;
+  if (options.schedule == "step") {
+    return options.learning_rate * (done < 0.5 ? 1 : done < 0.75 ? 0.1 : 0.01);
+  }
+  Require(options.schedule == "cosine", ErrorCode::kInvalidArgument, "there is no schedule '",
+          options.schedule, "'; there are cosine, step and constant");
+  return options.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * done));
+}
+
+TrainedModel Train(const TrainInput& input, const TrainSettings& settings) {
+  return Trainer(input, settings).Run();
+}
+
+}  // namespace adze

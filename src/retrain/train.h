@@ -1,0 +1,40 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <vector>
+
+#include "adze/calibrate.h"
+#include "adze/retrain.h"
+#include "retrain/batches.h"
+
+namespace adze {
+
+struct TrainInput {
+  const Graph& prepared;                  // float, batch norm folded
+  const std::vector<PlannedLayer>& plan;  // of it
+  const Record& calibrated;               // where ranges start
+  const Dataset& data;
+};
+
+struct TrainSettings {
+  const TrainingOptions& options;
+  int64_t steps = 0;
+  std::filesystem::path checkpoint;  // prefix
+  std::function<void(int64_t, int64_t, double)> progress = {};
+};
+
+struct TrainedModel {
+  Graph graph;                // the prepared one with the learned weights
+  Record record;              // learned factors
+  std::vector<float> losses;  // of each step
+};
+
+// Learns weights, biases and the ranges of activations. kInvalidArgument names step and layer where
+// the loss is not finite; kCancelled after Ctrl-C, with a checkpoint to go on from.
+TrainedModel Train(const TrainInput& input, const TrainSettings& settings);
+
+// The learning rate of step `step` (from 0) of `steps`.
+double LearningRateAt(const TrainingOptions& options, int64_t step, int64_t steps);
+
+}  // namespace adze
