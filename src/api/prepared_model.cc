@@ -60,10 +60,13 @@ DataSource FirstSamples(const DataSource& data, int64_t count) {
 
 StatisticsOrigin OriginOf(const PreparedModel& model, const DataSource& data) {
   const Preprocess& preprocess = data.preprocess;
-  return {GraphDigest(model.graph),
-          fmt::format("mean {}, std {}, {}, {}", fmt::join(preprocess.mean, " "),
-                      fmt::join(preprocess.std, " "), preprocess.bgr ? "BGR" : "RGB",
-                      preprocess.resize)};
+  std::string feeding = fmt::format("mean {}, std {}, {}, {}", fmt::join(preprocess.mean, " "),
+                                    fmt::join(preprocess.std, " "), preprocess.bgr ? "BGR" : "RGB",
+                                    preprocess.resize);
+  for (const auto& [input, field] : data.fields) {
+    feeding += fmt::format(", field {}{}{}", input, input.empty() ? "" : "=", field);
+  }
+  return {GraphDigest(model.graph), std::move(feeding)};
 }
 
 std::string NameOf(const DataSource& data) {

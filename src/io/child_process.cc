@@ -9,11 +9,11 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <filesystem>
 #include <thread>
 
 #include "adze/cancel.h"
 #include "adze/error.h"
+#include "io/unlinked_file.h"
 
 namespace adze {
 namespace {
@@ -32,18 +32,11 @@ constexpr int kPollMilliseconds = 50;  // how soon Ctrl-C is seen
   _exit(127);
 }
 
-int TemporaryFile() {
-  std::string name = (std::filesystem::temp_directory_path() / "adze-XXXXXX").string();
-  const int fd = mkostemp(name.data(), O_CLOEXEC);
-  if (fd >= 0) unlink(name.c_str());
-  return fd;
-}
-
 }  // namespace
 
 ChildProcess::ChildProcess(const std::string& command) {
   int ends[2] = {-1, -1};
-  errors_ = TemporaryFile();
+  errors_ = MakeUnlinkedFile();
   if (errors_ >= 0 && pipe2(ends, O_CLOEXEC) == 0) {
     output_ = ends[0];
     pid_ = fork();

@@ -1,22 +1,20 @@
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "adze/error.h"
 #include "io/row_file.h"
+#include "io/unlinked_file.h"
 
 namespace adze {
 
 SpoolFile::SpoolFile(std::filesystem::path called) : called_(std::move(called)) {
-  std::string name = (std::filesystem::temp_directory_path() / "adze-XXXXXX").string();
-  fd_ = mkostemp(name.data(), O_CLOEXEC);
-  Require(fd_ >= 0, ErrorCode::kInvalidArgument, "a temporary file '", name,
+  fd_ = MakeUnlinkedFile();
+  Require(fd_ >= 0, ErrorCode::kInvalidArgument, "a temporary file in '",
+          std::filesystem::temp_directory_path().string(),
           "' cannot be made: ", std::strerror(errno), "; set TMPDIR to a folder with room");
-  unlink(name.c_str());
 }
 
 SpoolFile::~SpoolFile() {

@@ -59,6 +59,19 @@ TEST_F(Data, OfRecordsAndCommandsGivesTheRecordOfAnArray) {
   EXPECT_THAT(failed.err, HasSubstr("ended with exit status 3: 'no feed'"));
 }
 
+// Statistics of one field are not those of another.
+TEST_F(Data, StatisticsRememberTheField) {
+  WriteRecords("x.tfrecord", records_);
+  const std::string statistics =
+      "model.pbtxt --data x.tfrecord --preprocess raw --statistics s.bin";
+  ASSERT_EQ(RunAdze("-q calibrate " + statistics + " --field f", folder_).exit_code, 0);
+  EXPECT_EQ(Quantize("out", "--data x.tfrecord --field f --statistics s.bin").exit_code, 0);
+  const ProgramResult refused = Quantize("no", "--data x.tfrecord --field g --statistics s.bin");
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("squash, field f' instead of"));
+  EXPECT_THAT(refused.err, HasSubstr("squash, field g'"));
+}
+
 TEST_F(Data, SkipsBadRecordsAndSaysSo) {
   std::vector<std::string> bad = records_, rest = records_;
   bad[2][100] ^= 1;
