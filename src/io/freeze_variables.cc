@@ -40,18 +40,19 @@ class Freezer {
 
   void Run() {
     // Listed first: a variable takes its readers along when it goes.
-    std::vector<Node*> handles, references;
+    std::vector<Node*> variables;
     for (Node* node : graph_.nodes()) {
-      if (node->op() == "VarHandleOp") handles.push_back(node);
-      if (kReferences.contains(node->op())) references.push_back(node);
+      if (node->op() == "VarHandleOp" || kReferences.contains(node->op())) {
+        variables.push_back(node);
+      }
     }
-    for (Node* node : handles) {
+    for (Node* node : variables) {
       ErrorScope scope("node", node->name());
-      FreezeHandle(*node);
-    }
-    for (Node* node : references) {
-      ErrorScope scope("node", node->name());
-      FreezeReference(*node);
+      if (node->op() == "VarHandleOp") {
+        FreezeHandle(*node);
+      } else {
+        FreezeReference(*node);
+      }
     }
   }
 

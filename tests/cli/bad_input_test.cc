@@ -75,7 +75,7 @@ TEST_F(BadInput, EmptyFile) {
 }
 
 TEST_F(BadInput, FileThatIsNoGraph) {
-  WriteFileAtomically(folder_ / "photo.pb", std::string("\xff\xd8\xff\xe0 not a graph", 18));
+  WriteFileAtomically(folder_ / "photo.pb", std::string("\xff\xd8\xff\xe0 not a graph", 16));
   ExpectQuantizeError({"file 'photo.pb'", "not a GraphDef"}, "", "photo.pb");
 }
 
