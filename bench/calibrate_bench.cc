@@ -1,4 +1,7 @@
-// One measurement of bench/calibrate.
+// One measurement of bench/calibrate. Both sides of `time` have the same threads (all cores), read
+// the same arrays batch by batch on threads beside them, and compile the graph: bare passes run a
+// batch as `adze run` does, calibration runs its default. Calibration is all of Calibrate():
+// weights, forward passes with every probe, merging and searches.
 //   time MODEL.pb IMAGES.npy PREPROCESS BATCH ROUNDS   bare forward passes over the images and
 //   their
 //                                                      calibration in turns: medians in seconds
@@ -15,6 +18,7 @@
 
 #include "adze/calibrate.h"
 #include "adze/graph_def.h"
+#include "adze/large_blocks.h"
 #include "adze/op.h"
 #include "adze/pass.h"
 #include "adze/registry.h"
@@ -100,6 +104,7 @@ int Main(const std::string& mode, const std::string& model, const std::string& i
 }  // namespace adze
 
 int main(int argc, char** argv) {
+  adze::ReturnLargeBlocks();  // as the program does
   if (argc != 7) {
     std::cerr << "usage: calibrate_bench time|scaling|memory MODEL IMAGES PREPROCESS BATCH COUNT\n";
     return 2;

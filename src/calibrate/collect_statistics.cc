@@ -1,5 +1,11 @@
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <string>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include "adze/cancel.h"
 #include "adze/error.h"
@@ -30,23 +36,32 @@ SampleRange RangeOf(const Dataset& data, const CalibrateOptions& options) {
   return range;
 }
 
+// Threads that ended leave memory to threads to come; this one cannot use it.
+void ReleaseFreeMemory() {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+}
+
 // Runs samples in one of two ways: a thread for each sample, which is what statistics are defined
 // by, or all threads on a batch, if that gives the same bits and is faster.
 class Collector {
  public:
   Collector(const Graph& prepared, const std::vector<PlannedLayer>& plan, const Dataset& data,
             const CalibrateOptions& options)
-      : plan_(plan),
+      : prepared_(prepared),
+        plan_(plan),
         data_(data),
         options_(options),
         threads_(static_cast<int>(std::min<int64_t>(NumThreads(), data.size()))),
-        session_(prepared),
+        session_(std::in_place, prepared),
         source_(data, options.batch_size, threads_),
-        rows_apart_(session_.KeepsRowsApart(source_.First().feeds)),
-        team_(MakeTeam(options.parallelism == Parallelism::kOps)),
-        seen_(team_->Take()) {
-    seen_.origin = options.origin;
-    if (options.resume) seen_.Merge(*options.resume);
+        rows_apart_(session_->KeepsRowsApart(source_.First().feeds)),
+        team_(MakeTeam(options.parallelism == Parallelism::kOps)) {
+    if (!options.resume) return;
+    Statistics statistics = Take();
+    statistics.Merge(*options.resume);
+    team_->Put(std::move(statistics));
   }
 
   // Samples up to `end`.
@@ -55,15 +70,17 @@ class Collector {
     Run(end);
   }
   int64_t position() const { return source_.position(); }
-  // Of all that was run, without its `samples`.
-  Statistics& Seen() {
-    seen_.Merge(team_->Take());
-    return seen_;
+  // Of all that was run, without its `samples`. They are the caller's until given back by Put.
+  Statistics Take() {
+    Statistics statistics = team_->Take();
+    statistics.origin = options_.origin;
+    return statistics;
   }
+  void Put(Statistics statistics) { team_->Put(std::move(statistics)); }
 
  private:
   std::unique_ptr<Team> MakeTeam(bool share_ops) const {
-    return std::make_unique<Team>(session_, plan_, data_,
+    return std::make_unique<Team>(*session_, plan_, data_,
                                   Team::Options{.members = share_ops ? 1 : threads_,
                                                 .threads_per_member = share_ops ? threads_ : 1,
                                                 .by_sample = !share_ops && rows_apart_});
@@ -79,32 +96,49 @@ class Collector {
     return (2 * threads_ + batch - 1) / batch * batch;
   }
 
-  // The samples that are timed are among those that count; only the first batch is run twice. It
-  // is for long runs: where cores are shared with others, waiting threads make the second way very
-  // slow.
+  // The samples that are timed are among those that count; only the first batch is run twice more,
+  // to compare. It is for long runs: where cores are shared with others, waiting threads make the
+  // second way very slow.
   void Measure() {
     const int64_t batch = options_.batch_size;
-    const Unit again = source_.First();
-    Run(batch);
-    const Statistics first = team_->Take();
-    seen_.Merge(first);
+    const Unit first = source_.First();
     Run(batch + Timed());
-    seen_.Merge(team_->Take());
     const double seconds = team_->SecondsPerSample();
     const auto left = static_cast<double>(data_.size() - source_.position());
     if (seconds * left < options_.measure_from_seconds) return;
-    team_.reset();  // its memory is needed now
-    team_ = MakeTeam(true);
-    team_->Run(again);
-    bool better = SerializeStatistics(first) == SerializeStatistics(team_->Take());
+    std::string seen = SerializeStatistics(Take());  // which takes less memory
+    RunAgain(first, rows_apart_);
+    const std::string by_samples = SerializeStatistics(Take());
+    ReplaceTeam(true);
+    RunAgain(first, false);
+    bool better = SerializeStatistics(Take()) == by_samples;
+    Put(ParseStatistics(seen));
     if (better) {
       Run(batch + 2 * Timed());
-      seen_.Merge(team_->Take());
       better = team_->SecondsPerSample() < 0.95 * seconds;  // times differ from run to run
     }
     if (better) return;
+    seen = SerializeStatistics(Take());
+    ReplaceTeam(false);
+    Put(ParseStatistics(seen));
+  }
+
+  void RunAgain(const Unit& unit, bool by_sample) {
+    for (int64_t row = 0; by_sample && row < unit.samples; ++row) {
+      Unit sample{.first_sample = unit.first_sample + row, .samples = 1};
+      for (const auto& [name, tensor] : unit.feeds) sample.feeds[name] = tensor.Rows(row, row + 1);
+      team_->Run(sample);
+    }
+    if (!by_sample) team_->Run(unit);
+    SetNumThreads(options_.num_threads);
+  }
+
+  // The other team's memory goes first, and the weights that only it wanted in this form.
+  void ReplaceTeam(bool share_ops) {
     team_.reset();
-    team_ = MakeTeam(false);
+    session_.emplace(prepared_);
+    ReleaseFreeMemory();
+    team_ = MakeTeam(share_ops);
   }
 
   void Run(int64_t end) {
@@ -121,15 +155,15 @@ class Collector {
     SetNumThreads(options_.num_threads);  // the team's first member works on this thread
   }
 
+  const Graph& prepared_;
   const std::vector<PlannedLayer>& plan_;
   const Dataset& data_;
   const CalibrateOptions& options_;
   const int threads_;
-  Session session_;
+  std::optional<Session> session_;
   UnitSource source_;
   const bool rows_apart_;
   std::unique_ptr<Team> team_;
-  Statistics seen_;
   int64_t done_ = 0;  // samples
 };
 
@@ -158,13 +192,14 @@ Statistics CollectStatistics(const Graph& prepared, const std::vector<PlannedLay
   Collector collector(prepared, plan, slice, options);
   for (;;) {
     collector.RunTo(std::min(collector.position() + step, slice.size()));
-    Statistics& seen = collector.Seen();
+    Statistics seen = collector.Take();
     const int64_t at = begin + collector.position();
     seen.samples = {{range.data, range.begin, at}};
     seen.rest = {at < range.end ? range.data : "", at < range.end ? at : 0,
                  at < range.end ? range.end : 0};
-    if (at == range.end) return std::move(seen);
+    if (at == range.end) return seen;
     options.checkpoint(seen);
+    collector.Put(std::move(seen));
   }
 }
 

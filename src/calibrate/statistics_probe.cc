@@ -91,4 +91,12 @@ Statistics StatisticsProbe::Take() {
   return statistics;
 }
 
+void StatisticsProbe::Put(Statistics statistics) {
+  for (size_t i = 0; i < order_.size(); ++i) {
+    Tap& tap = taps_.at({order_[i].node, order_[i].index});
+    tap.parts[0] = std::move(statistics.taps[i].histogram);
+    tap.channels = std::move(statistics.taps[i].channels);
+  }
+}
+
 }  // namespace adze

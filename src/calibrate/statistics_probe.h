@@ -23,6 +23,8 @@ class StatisticsProbe : public Probe {
   void OnValue(Value value, const Tensor& tensor) override;
   // Statistics of all that was seen, without `samples`; the probe is empty afterwards.
   Statistics Take();
+  // Gives an empty probe what another took.
+  void Put(Statistics statistics);
 
  private:
   struct Tap {

@@ -79,6 +79,8 @@ Statistics Team::Take() {
   return all;
 }
 
+void Team::Put(Statistics statistics) { members_[0].probe.Put(std::move(statistics)); }
+
 double Team::SecondsPerSample() const {
   double seconds = 0;
   int64_t samples = 0;

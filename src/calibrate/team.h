@@ -29,6 +29,8 @@ class Team {
   void Run(const Unit& unit);
   // Of all that was run since the last call, without `samples`.
   Statistics Take();
+  // What Take gives the next time, beside what is run until then; directly after a call of it.
+  void Put(Statistics statistics);
   // What a sample takes when all members work, in seconds; without the members' first units, for
   // which they compile. Infinite if there were no others.
   double SecondsPerSample() const;

@@ -38,8 +38,7 @@ void FloatBuckets::Reserve(uint64_t num_values) {
 
 void FloatBuckets::TakePacked(bool negative, int exponent,
                               std::span<uint64_t, 1 << kFineBits> words) {
-  std::vector<uint64_t>& low = signs_[negative].low;
-  if (low.empty()) low.resize(kSlots);
+  std::vector<uint64_t>& low = SignOf(negative).low;
   const int shift = ShiftOf(exponent, fine_exponent());
   uint64_t* const sums = low.data() + SlotOf(static_cast<uint32_t>(exponent) << 23);
   if (shift > kFineShift) {
@@ -106,21 +105,14 @@ size_t FloatBuckets::Bytes() const {
 FloatBuckets::Count FloatBuckets::At(bool negative, uint32_t slot) const {
   const OneSign& sign = signs_[negative];
   if (sign.low.empty()) return {};
-  Count count = {sign.low[slot] >> kCountShift, sign.low[slot] & kSumBits};
-  if (!sign.high.empty()) {
-    count.count += uint64_t{sign.high[slot].count} << kCarryCount;
-    count.low_sum += uint64_t{sign.high[slot].sum} << kCarrySum;
-  }
-  return count;
+  return {(sign.low[slot] >> kCountShift) + (uint64_t{sign.high[slot].count} << kCarryCount),
+          (sign.low[slot] & kSumBits) + (uint64_t{sign.high[slot].sum} << kCarrySum)};
 }
 
 void FloatBuckets::Set(bool negative, uint32_t slot, Count count) {
-  OneSign& sign = signs_[negative];
-  if (sign.low.empty()) sign.low.resize(kSlots);
-  const High high = {static_cast<uint32_t>(count.count >> kCarryCount),
+  OneSign& sign = SignOf(negative);
+  sign.high[slot] = {static_cast<uint32_t>(count.count >> kCarryCount),
                      static_cast<uint32_t>(count.low_sum >> kCarrySum)};
-  if (sign.high.empty() && (high.count > 0 || high.sum > 0)) sign.high.resize(kSlots);
-  if (!sign.high.empty()) sign.high[slot] = high;
   sign.low[slot] = (count.count & ((uint64_t{1} << kCarryCount) - 1)) << kCountShift |
                    (count.low_sum & ((uint64_t{1} << kCarrySum) - 1));
 }

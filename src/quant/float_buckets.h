@@ -116,9 +116,18 @@ class FloatBuckets {
   };
   struct OneSign {
     std::vector<uint64_t> low;  // packed; empty: nothing has this sign
-    std::vector<High> high;     // empty: nothing was carried
+    std::vector<High> high;     // what was carried; there from the start, so that memory stays
   };
 
+  // With memory for its slots.
+  OneSign& SignOf(bool negative) {
+    OneSign& sign = signs_[negative];
+    if (sign.low.empty()) {
+      sign.low.resize(kSlots);
+      sign.high.resize(kSlots);
+    }
+    return sign;
+  }
   uint32_t SlotOf(uint32_t magnitude) const {
     const int shift = BoundsAt(magnitude).shift;
     return shift == kFineShift     ? FineSlot(magnitude)

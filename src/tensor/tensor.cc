@@ -46,12 +46,13 @@ Tensor::Tensor(DType dtype, Shape shape)
   }
   Require(SizeOf(dtype) > 0, ErrorCode::kUnsupported, "tensors of ", Name(dtype),
           " elements are not supported");
-  const size_t bytes =
-      (std::max<size_t>(num_bytes(), 1) + kAlignment - 1) / kAlignment * kAlignment;
-  void* memory = std::aligned_alloc(kAlignment, bytes);
+  size_t room = std::max<size_t>(num_bytes(), 1) + kAlignment;
+  void* const memory = std::malloc(room);
   Require(memory != nullptr, ErrorCode::kInvalidArgument,
-          "not enough memory for a tensor of shape ", shape_.ToString(), " (", bytes, " bytes)");
-  data_ = std::shared_ptr<void>(memory, std::free);
+          "not enough memory for a tensor of shape ", shape_.ToString(), " (", room, " bytes)");
+  void* aligned = memory;
+  std::align(kAlignment, room - kAlignment, aligned, room);
+  data_ = std::shared_ptr<void>(std::shared_ptr<void>(memory, std::free), aligned);
 }
 
 Tensor Tensor::Zeros(DType dtype, Shape shape) {
