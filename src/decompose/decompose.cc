@@ -8,6 +8,7 @@
 #include "adze/cancel.h"
 #include "adze/error.h"
 #include "decompose/evbmf.h"
+#include "decompose/memory.h"
 #include "decompose/spatial.h"
 #include "decompose/symmetric_eigen.h"
 
@@ -35,7 +36,10 @@ Found DecomposeSpatially(const Convolution& convolution) {
   const Shape& kernel = convolution.kernel;
   const SpatialMode mode = SpatialModeOf(kernel);
   const Unfolding matrix = UnfoldSpatially(weight.data<float>(), kernel, mode);
-  const SymmetricEigen eigen(matrix.Gram(), matrix.rows());
+  RequireMemory(SymmetricEigen::BytesFor(matrix.rows(), matrix.rows()) +
+                    matrix.rows() * matrix.columns() * static_cast<int64_t>(sizeof(float)),
+                AvailableMemory());
+  const SymmetricEigen eigen(matrix.Gram());
   Found found;
   LayerDecomposition& layer = found.layer;
   layer.method = "spatial";
@@ -44,7 +48,7 @@ Found DecomposeSpatially(const Convolution& convolution) {
   const int64_t rank = AmctRank(layer.evbmf_rank, matrix.rows(), std::min(kernel[2], kernel[3]));
   layer.ranks = {rank};
   layer.error = TailError(eigen.values(), rank);
-  const std::vector<double> rows = eigen.LeadingVectors(rank);
+  const std::vector<float> rows = eigen.LeadingVectors(rank);
   found.factors = SpatialFactors(kernel, mode, rank);
   SetSpatialValues(kernel, mode, rows, matrix.Project(rows), &found.factors);
   return found;

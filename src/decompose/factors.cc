@@ -1,26 +1,19 @@
 #include "decompose/factors.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "adze/error.h"
 
 namespace adze {
 namespace {
 
-template <typename T>
-Tensor Rounded(const Shape& shape, const std::vector<double>& values, double most) {
-  std::vector<double> clamped(values.size());
-  std::transform(values.begin(), values.end(), clamped.begin(),
-                 [&](double v) { return std::clamp(v, -most, most); });
-  return Cast(Tensor::From<double>(shape, clamped), kDTypeOf<T>);
-}
-
 Tensor KernelOf(const Factor& factor, DType dtype) {
-  constexpr double kLargestHalf = 65504;
-  if (dtype == DType::kHalf) return Rounded<Half>(factor.kernel, factor.values, kLargestHalf);
-  if (dtype == DType::kDouble) return Tensor::From<double>(factor.kernel, factor.values);
-  return Rounded<float>(factor.kernel, factor.values, std::numeric_limits<float>::max());
+  constexpr float kLargestHalf = 65504;
+  std::vector<float> values = factor.values;
+  if (dtype == DType::kHalf) {
+    for (float& value : values) value = std::clamp(value, -kLargestHalf, kLargestHalf);
+  }
+  return Cast(Tensor::From<float>(factor.kernel, values), dtype);
 }
 
 // An attribute that holds `per_axis` integers for each axis of the image: those of height and width

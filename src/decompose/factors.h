@@ -13,7 +13,7 @@ struct Factor {
   std::string part;  // "decom_first"
   Shape kernel;      // [height, width, inputs, outputs]
   bool covers_height = false, covers_width = false;
-  std::vector<double> values = {};
+  std::vector<float> values = {};
 };
 
 // Multiply-accumulates of one sample. Sizes must be known.

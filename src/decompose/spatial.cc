@@ -32,15 +32,15 @@ std::vector<Factor> SpatialFactors(const Shape& kernel, SpatialMode mode, int64_
        .covers_width = first_is_tall}};
 }
 
-void SetSpatialValues(const Shape& kernel, SpatialMode mode, std::span<const double> row_vectors,
-                      std::span<const double> column_vectors, std::vector<Factor>* factors) {
+void SetSpatialValues(const Shape& kernel, SpatialMode mode, std::span<const float> row_vectors,
+                      std::span<const float> column_vectors, std::vector<Factor>* factors) {
   Factor& first = factors->at(0);
   Factor& last = factors->at(1);
   const int64_t inputs = kernel[2], outputs = kernel[3], rank = first.kernel[3];
   const int64_t first_size = first.kernel[0] * first.kernel[1];
   const int64_t last_size = last.kernel[0] * last.kernel[1];
-  const std::span<const double> of_first = mode.input_rows ? row_vectors : column_vectors;
-  const std::span<const double> of_last = mode.input_rows ? column_vectors : row_vectors;
+  const std::span<const float> of_first = mode.input_rows ? row_vectors : column_vectors;
+  const std::span<const float> of_last = mode.input_rows ? column_vectors : row_vectors;
   first.values.resize(first.kernel.num_elements());
   last.values.resize(last.kernel.num_elements());
   for (int64_t r = 0; r < rank; ++r) {

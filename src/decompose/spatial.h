@@ -20,7 +20,7 @@ Unfolding UnfoldSpatially(std::span<const float> weight, const Shape& kernel, Sp
 // Kernels without values, for a rank.
 std::vector<Factor> SpatialFactors(const Shape& kernel, SpatialMode mode, int64_t rank);
 // Sets their values from the rows' vectors [rank, rows] and the columns' [rank, columns].
-void SetSpatialValues(const Shape& kernel, SpatialMode mode, std::span<const double> row_vectors,
-                      std::span<const double> column_vectors, std::vector<Factor>* factors);
+void SetSpatialValues(const Shape& kernel, SpatialMode mode, std::span<const float> row_vectors,
+                      std::span<const float> column_vectors, std::vector<Factor>* factors);
 
 }  // namespace adze

@@ -1,31 +1,57 @@
 #include "decompose/symmetric_eigen.h"
 
-#include <Eigen/Eigenvalues>
+#include <algorithm>
 
 #include "adze/error.h"
+#include "adze/parallel.h"
+#include "decompose/bulge_chasing.h"
+#include "decompose/tridiagonal.h"
 
 namespace adze {
 
-SymmetricEigen::SymmetricEigen(std::vector<double> matrix, int64_t n) : n_(n) {
-  // Row-major lower is column-major upper, which the solver does not read; so it is mirrored.
-  Eigen::Map<Eigen::MatrixXd> a(matrix.data(), n, n);
-  a.triangularView<Eigen::StrictlyLower>() = a.transpose();
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(a);
-  Check(solver.info() == Eigen::Success, "eigenvalues converge");
-  values_.assign(solver.eigenvalues().data(), solver.eigenvalues().data() + n);
-  std::reverse(values_.begin(), values_.end());
-  vectors_.assign(solver.eigenvectors().data(), solver.eigenvectors().data() + n * n);
+struct SymmetricEigen::Impl {
+  explicit Impl(SymmetricTiles matrix)
+      : n(matrix.size()), reduction(std::move(matrix)), chasing(reduction.band()) {
+    tridiagonal = {chasing.diagonal(), chasing.beside()};
+    values = Eigenvalues(tridiagonal);
+  }
+  int64_t n;
+  BandReduction reduction;
+  BulgeChasing chasing;
+  Tridiagonal tridiagonal;
+  std::vector<double> values;
+};
+
+SymmetricEigen::SymmetricEigen(SymmetricTiles matrix)
+    : impl_(std::make_unique<Impl>(std::move(matrix))) {}
+SymmetricEigen::~SymmetricEigen() = default;
+
+int64_t SymmetricEigen::size() const { return impl_->n; }
+std::span<const double> SymmetricEigen::values() const { return impl_->values; }
+
+std::vector<float> SymmetricEigen::LeadingVectors(int64_t count) const {
+  Check(count >= 0 && count <= impl_->n, "number of eigenvectors");
+  std::vector<float> vectors = LeadingEigenvectors(impl_->tridiagonal, impl_->values, count);
+  // Each thread some columns at a time, which stay in the cache.
+  constexpr int64_t kBytes = int64_t{12} << 20;
+  const int64_t cached = kBytes / (impl_->n * static_cast<int64_t>(sizeof(float)));
+  const int64_t share = (count + NumThreads() - 1) / NumThreads();
+  const int64_t strip = std::max<int64_t>(1, std::min(share, std::max<int64_t>(cached, 48)));
+  ParallelFor((count + strip - 1) / strip, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t first = begin * strip; first < std::min(end * strip, count); first += strip) {
+      float* part = vectors.data() + first * impl_->n;
+      const int64_t columns = std::min(strip, count - first);
+      impl_->chasing.ApplyQ(part, columns);
+      impl_->reduction.ApplyQ(part, columns);
+    }
+  });
+  return vectors;
 }
 
-std::vector<double> SymmetricEigen::LeadingVectors(int64_t count) const {
-  Check(count >= 0 && count <= n_, "number of eigenvectors");
-  std::vector<double> leading;
-  leading.reserve(count * n_);
-  for (int64_t i = 0; i < count; ++i) {
-    const double* vector = vectors_.data() + (n_ - 1 - i) * n_;
-    leading.insert(leading.end(), vector, vector + n_);
-  }
-  return leading;
+int64_t SymmetricEigen::BytesFor(int64_t n, int64_t vectors) {
+  const int64_t reflections = n * n / 2 * 2 * static_cast<int64_t>(sizeof(float));
+  return SymmetricTiles::BytesFor(n) + reflections +
+         vectors * n * static_cast<int64_t>(sizeof(float));
 }
 
 }  // namespace adze

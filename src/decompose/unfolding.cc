@@ -1,12 +1,10 @@
 #include "decompose/unfolding.h"
 
-#include <Eigen/Dense>
-#include <algorithm>
+#include "adze/cancel.h"
+#include "adze/parallel.h"
 
 namespace adze {
 namespace {
-
-constexpr int64_t kPanel = 256;
 
 std::vector<int64_t> OffsetsOf(const std::vector<UnfoldedAxis>& axes) {
   std::vector<int64_t> offsets = {0};
@@ -21,46 +19,54 @@ std::vector<int64_t> OffsetsOf(const std::vector<UnfoldedAxis>& axes) {
   return offsets;
 }
 
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic>;
-
 }  // namespace
 
-Unfolding::Unfolding(std::span<const float> kernel, std::vector<UnfoldedAxis> rows,
-                     std::vector<UnfoldedAxis> columns)
+Unfolding::Unfolding(std::span<const float> kernel, const std::vector<UnfoldedAxis>& rows,
+                     const std::vector<UnfoldedAxis>& columns)
     : kernel_(kernel), row_offsets_(OffsetsOf(rows)), column_offsets_(OffsetsOf(columns)) {}
 
-void Unfolding::CopyColumns(int64_t first, int64_t count, double* out) const {
-  for (int64_t j = 0; j < count; ++j) {
-    const float* from = kernel_.data() + column_offsets_[first + j];
-    for (int64_t i = 0; i < rows(); ++i) out[j * rows() + i] = from[row_offsets_[i]];
-  }
-}
-
-std::vector<double> Unfolding::Gram() const {
+SymmetricTiles Unfolding::Gram() const {
+  constexpr int64_t kPanel = 256;
   const int64_t n = rows();
-  std::vector<double> gram(n * n), panel(kPanel * n);
-  Eigen::Map<Matrix> sum(gram.data(), n, n);
+  SymmetricTiles gram(n);
+  const int64_t all = gram.tiles() * SymmetricTiles::kTile;
+  PackedRows<double> left;
+  PackedColumns<double> right;
   for (int64_t first = 0; first < columns(); first += kPanel) {
+    ThrowIfCancelled();
     const int64_t count = std::min(kPanel, columns() - first);
-    CopyColumns(first, count, panel.data());
-    const Eigen::Map<const Matrix> m(panel.data(), n, count);
-    sum.selfadjointView<Eigen::Lower>().rankUpdate(m);
+    if (left.depth() != count) {
+      left.Resize(all, count);
+      right.Resize(count, all);
+    }
+    ParallelFor(n, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        for (int64_t k = 0; k < count; ++k) {
+          left.at(i, k) = right.at(k, i) = static_cast<double>(at(i, first + k));
+        }
+      }
+    });
+    gram.AddProduct(1, left, right, 0);
   }
-  sum.triangularView<Eigen::StrictlyUpper>() = sum.transpose();
   return gram;
 }
 
-std::vector<double> Unfolding::Project(std::span<const double> vectors) const {
+std::vector<float> Unfolding::Project(std::span<const float> vectors) const {
   const int64_t n = rows(), count = static_cast<int64_t>(vectors.size()) / n;
-  std::vector<double> product(count * columns()), panel(kPanel * n);
-  const Eigen::Map<const Matrix> p(vectors.data(), n, count);
-  Eigen::Map<Matrix> out(product.data(), columns(), count);
-  for (int64_t first = 0; first < columns(); first += kPanel) {
-    const int64_t width = std::min(kPanel, columns() - first);
-    CopyColumns(first, width, panel.data());
-    const Eigen::Map<const Matrix> m(panel.data(), n, width);
-    out.middleRows(first, width).noalias() = m.transpose() * p;
-  }
+  std::vector<float> product(count * columns());
+  constexpr int64_t kStrip = 4 * kSlab<float>;
+  ParallelFor((columns() + kStrip - 1) / kStrip, 1, [&](int64_t begin, int64_t end) {
+    PackedRows<float> left;
+    for (int64_t strip = begin; strip < end; ++strip) {
+      const int64_t first = strip * kStrip, width = std::min(kStrip, columns() - first);
+      left.Resize(width, n);
+      for (int64_t k = 0; k < n; ++k) {
+        for (int64_t j = 0; j < width; ++j) left.at(j, k) = at(k, first + j);
+      }
+      MultiplyPacked(left, 0, width, 0, n, ColumnsOf<float>(vectors.data(), n), count, 1.0f,
+                     product.data() + first, columns());
+    }
+  });
   return product;
 }
 

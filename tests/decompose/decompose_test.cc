@@ -83,8 +83,8 @@ TEST(Spatial, FullRankGivesTheLayersOutputForEveryPaddingStrideAndFormat) {
             const SpatialMode mode = SpatialModeOf(convolution.kernel);
             const Unfolding matrix =
                 UnfoldSpatially(weight.data<float>(), convolution.kernel, mode);
-            const SymmetricEigen eigen(matrix.Gram(), matrix.rows());
-            const std::vector<double> rows = eigen.LeadingVectors(matrix.rows());
+            const SymmetricEigen eigen(matrix.Gram());
+            const std::vector<float> rows = eigen.LeadingVectors(matrix.rows());
             std::vector<Factor> factors = SpatialFactors(convolution.kernel, mode, matrix.rows());
             SetSpatialValues(convolution.kernel, mode, rows, matrix.Project(rows), &factors);
             PutInPlace(graph, convolution, factors);

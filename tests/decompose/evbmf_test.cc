@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <Eigen/Dense>
+#include <numeric>
 
 #include "adze/registry.h"
 #include "decompose/bounded_minimum.h"
@@ -28,11 +28,17 @@ void ExpectSolution(const EvbmfSolution& solution, const json& wanted) {
   EXPECT_EQ(solution.rank, wanted.at("rank").get<int64_t>());
 }
 
-std::vector<double> Gram(const std::vector<double>& matrix, int64_t rows, int64_t columns) {
-  using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const Eigen::Map<const RowMajor> m(matrix.data(), rows, columns);
-  std::vector<double> gram(rows * rows);
-  Eigen::Map<Eigen::MatrixXd>(gram.data(), rows, rows) = m * m.transpose();
+SymmetricTiles Gram(const std::vector<double>& matrix, int64_t rows, int64_t columns) {
+  SymmetricTiles gram(rows);
+  constexpr int64_t kTile = SymmetricTiles::kTile;
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < rows; ++j) {
+      if (i / kTile < j / kTile) continue;
+      const double* a = matrix.data() + i * columns;
+      gram.tile(i / kTile, j / kTile)[j % kTile * SymmetricTiles::kStride + i % kTile] =
+          std::inner_product(a, a + columns, matrix.data() + j * columns, 0.0);
+    }
+  }
   return gram;
 }
 
@@ -53,7 +59,7 @@ TEST(Evbmf, SolvesTheGoldenMatrices) {
                                                   .scale = c.at("scale"),
                                                   .zero_rows = c.at("zero_rows")});
     ExpectRelative(matrix.front(), c.at("check").at("x00"), 1e-12);
-    const SymmetricEigen eigen(Gram(matrix, rows, columns), rows);
+    const SymmetricEigen eigen(Gram(matrix, rows, columns));
     ExpectRelative(std::sqrt(eigen.values()[0]), c.at("singular_values").at("first"), 1e-9);
     ExpectSolution(SolveEvbmf(eigen.values(), columns), c.at("evbmf"));
   }
@@ -140,7 +146,7 @@ TEST(GoldenKernels, ModeRankAndErrorAreFound) {
     const Unfolding matrix = UnfoldSpatially(weight.data<float>(), kernel, mode);
     EXPECT_EQ(matrix.rows(), c.at("matrix").at(0).get<int64_t>());
     EXPECT_EQ(matrix.columns(), c.at("matrix").at(1).get<int64_t>());
-    const SymmetricEigen eigen(matrix.Gram(), matrix.rows());
+    const SymmetricEigen eigen(matrix.Gram());
     const EvbmfSolution solution = SolveEvbmf(eigen.values(), matrix.columns());
     EXPECT_EQ(solution.rank, c.at("evbmf").at("rank").get<int64_t>());
     // The golden weights are float64, these float32.

@@ -1,0 +1,146 @@
+#include "decompose/band_reduction.h"
+
+#include "adze/cancel.h"
+#include "adze/parallel.h"
+#include "decompose/householder.h"
+
+namespace adze {
+namespace {
+
+constexpr int64_t kTile = SymmetricTiles::kTile;
+
+// Reduces rows x columns to upper triangular form; the reflections' vectors replace it below the
+// diagonal.
+void FactorPanel(double* a, int64_t rows, int64_t columns, double* tau, double* diagonal) {
+  for (int64_t k = 0; k < std::min(rows, columns); ++k) {
+    double* v = a + k * rows + k;
+    const int64_t length = rows - k;
+    diagonal[k] = MakeReflection(v, length, &tau[k]);
+    for (int64_t j = k + 1; j < columns; ++j) {
+      double* x = a + j * rows + k;
+      AddScaled(-tau[k] * DotProduct(v, x, length), v, x, length);
+    }
+  }
+}
+
+}  // namespace
+
+BandReduction::BandReduction(SymmetricTiles a) : n_(a.size()) {
+  band_ = {n_, kWidth, std::vector<double>(n_ * 2 * kWidth)};
+  for (int64_t first = 0; first < n_; first += kWidth) {
+    ThrowIfCancelled();
+    ReducePanel(a, first);
+    if ((first + kWidth) % kTile == 0) a.DropColumn(first / kTile);
+  }
+}
+
+void BandReduction::ReducePanel(SymmetricTiles& a, int64_t first) {
+  const int64_t width = std::min(kWidth, n_ - first);
+  for (int64_t j = 0; j < width; ++j) {
+    for (int64_t i = j; i < width; ++i)
+      *band_.at(first + i, first + j) = a.at(first + i, first + j);
+  }
+  const int64_t begin = first + kWidth, rows = n_ - begin;
+  if (rows <= 0) return;
+  std::vector<double> panel(rows * kWidth);
+  for (int64_t j = 0; j < kWidth; ++j) {
+    for (int64_t i = 0; i < rows; ++i) panel[j * rows + i] = a.at(begin + i, first + j);
+  }
+  const int64_t count = std::min(rows, kWidth);
+  std::vector<double> tau(count), diagonal(count);
+  FactorPanel(panel.data(), rows, kWidth, tau.data(), diagonal.data());
+  for (int64_t j = 0; j < kWidth; ++j) {
+    for (int64_t i = 0; i <= std::min(j, rows - 1); ++i) {
+      *band_.at(begin + i, first + j) = i == j ? diagonal[i] : panel[j * rows + i];
+    }
+  }
+  // V with its zeros and ones.
+  for (int64_t j = 0; j < count; ++j) {
+    for (int64_t i = 0; i < j; ++i) panel[j * rows + i] = 0;
+    panel[j * rows + j] = 1;
+  }
+  const std::vector<double> t = TriangleOf(panel.data(), rows, count, tau.data());
+  blocks_.push_back(
+      {rows, count, {panel.begin(), panel.begin() + count * rows}, {t.begin(), t.end()}});
+
+  // A := Qᵀ A Q = A - V Wᵀ - W Vᵀ with W = Y - 1/2 V (Tᵀ Vᵀ Y), Y = A V T.
+  const int64_t first_tile = begin / kTile, all = a.tiles() * kTile;
+  PackedRows<double> transposed(count, all);  // (V T)ᵀ
+  ParallelFor(rows, 64, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i) {
+      for (int64_t k = 0; k < count; ++k) {
+        double sum = 0;
+        for (int64_t j = 0; j <= k; ++j) sum += panel[j * rows + i] * t[k * count + j];
+        transposed.at(k, begin + i) = sum;
+      }
+    }
+  });
+  const std::vector<double> product = a.Multiply(transposed, first_tile);  // Yᵀ
+  // S = Tᵀ Vᵀ Y
+  std::vector<double> y(rows * count), s(count * count), vy(count * count);
+  for (int64_t k = 0; k < count; ++k) {
+    for (int64_t i = 0; i < rows; ++i) y[k * rows + i] = product[(begin + i) * count + k];
+  }
+  ParallelFor(count, 4, [&](int64_t from, int64_t to) {
+    for (int64_t k = from; k < to; ++k) {
+      for (int64_t j = 0; j < count; ++j) {
+        vy[k * count + j] = DotProduct(panel.data() + j * rows, y.data() + k * rows, rows);
+      }
+    }
+  });
+  for (int64_t k = 0; k < count; ++k) {
+    for (int64_t i = 0; i < count; ++i) {
+      for (int64_t j = 0; j <= i; ++j) s[k * count + i] += t[i * count + j] * vy[k * count + j];
+    }
+  }
+  ParallelFor(count, 4, [&](int64_t from, int64_t to) {
+    for (int64_t k = from; k < to; ++k) {
+      for (int64_t j = 0; j < count; ++j) {
+        AddScaled(-0.5 * s[k * count + j], panel.data() + j * rows, y.data() + k * rows, rows);
+      }
+    }
+  });
+  PackedRows<double> left(all, 2 * count);
+  PackedColumns<double> right;
+  right.Resize(2 * count, all);
+  ParallelFor(rows, 64, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i) {
+      for (int64_t k = 0; k < count; ++k) {
+        const double v = panel[k * rows + i], w = y[k * rows + i];
+        left.at(begin + i, k) = right.at(count + k, begin + i) = v;
+        left.at(begin + i, count + k) = right.at(k, begin + i) = w;
+      }
+    }
+  });
+  a.AddProduct(-1, left, right, first_tile);
+}
+
+void BandReduction::ApplyQ(float* x, int64_t columns) const {
+  PackedRows<float> v, transposed;
+  std::vector<float> y(kWidth * columns), ty(kWidth * columns);
+  for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block) {
+    const int64_t rows = block->rows, count = block->count;
+    v.Resize(rows, count);
+    transposed.Resize(count, rows);
+    for (int64_t k = 0; k < count; ++k) {
+      for (int64_t i = 0; i < rows; ++i) {
+        v.at(i, k) = transposed.at(k, i) = block->v[k * rows + i];
+      }
+    }
+    float* part = x + (n_ - rows);
+    std::fill(y.begin(), y.end(), 0.0f);
+    MultiplyPacked(transposed, 0, count, 0, rows, ColumnsOf<float>(part, n_), columns, 1.0f,
+                   y.data(), count);
+    for (int64_t j = 0; j < columns; ++j) {
+      for (int64_t i = 0; i < count; ++i) {
+        float sum = 0;
+        for (int64_t k = i; k < count; ++k) sum += block->t[k * count + i] * y[j * count + k];
+        ty[j * count + i] = sum;
+      }
+    }
+    MultiplyPacked(v, 0, rows, 0, count, ColumnsOf<float>(ty.data(), count), columns, -1.0f, part,
+                   n_);
+  }
+}
+
+}  // namespace adze
