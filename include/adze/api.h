@@ -145,8 +145,9 @@ QuantizeResult Quantize(const QuantizeOptions& options);
 
 struct DecomposeJob {
   ModelSource model;
-  DecomposeOptions options = {};
-  std::filesystem::path output;  // the graph to write; may be empty
+  DecomposeOptions options = {};  // whose dataset is that of `data`
+  DataSource data = {};           // may be empty
+  std::filesystem::path output;   // the graph to write; may be empty
   // Prefix of a checkpoint to write, to go on training from in TensorFlow; may be empty.
   std::filesystem::path checkpoint = {};
 };
@@ -154,6 +155,7 @@ struct DecomposeResult {
   std::vector<LayerDecomposition> layers;
   std::vector<std::filesystem::path> files;
   double seconds = 0;
+  SkippedSamples skipped = {};
 };
 // Decomposes a model's convolutions (adze/decompose.h) and writes it.
 DecomposeResult DecomposeModel(const DecomposeJob& job);

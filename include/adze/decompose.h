@@ -2,23 +2,49 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "adze/dataset.h"
 #include "adze/graph.h"
 #include "adze/shape.h"
 
 namespace adze {
 
-// Which convolutions are decomposed.
+// Which convolutions are decomposed. All must have a constant weight, one group and dilation 1.
 enum class DecomposeFilter {
   kCurrent,  // AMCT's current rule: kernel, stride and channels large enough to gain something
   kSquare,   // AMCT's older one: square kernels larger than 2 x 2
+  kAny,      // every kernel, also 1 x 1
+};
+
+// What a layer is known by, and what is corrected by it.
+struct DecomposeData {
+  const Dataset* dataset = nullptr;  // null: none
+  int64_t samples = 64;              // at most so many, the first ones
+  int64_t rows = 8192;               // output positions of a layer to learn from, over all samples
+  double damping = 0.01;  // of the data's mean square, added to it: keeps kernels near their own
+  bool weigh = true;      // losses count by what the data shows; false: as if all inputs were alike
+  bool correct = true;    // afterwards, refit the last convolution of each layer
+};
+
+// How ranks are chosen.
+enum class RankRule {
+  kEvbmf,   // AMCT's, per layer; method "amct" only
+  kEnergy,  // per layer the least that keeps a share of the kernel's (output's) power
+  kMacs,    // for all layers together: within a share of their multiply-accumulates
+  kSize,    // within a share of their weights
 };
 
 struct DecomposeOptions {
+  // "amct"; "spatial", "channel" or "tucker"; or "auto": for each layer the best of these.
+  std::string method = "amct";
+  RankRule rule = RankRule::kEvbmf;
+  double share = 0;  // of power to keep, or of the cost of the layers that pass the filter
   DecomposeFilter filter = DecomposeFilter::kCurrent;
+  DecomposeData data = {};
   // Called after each layer with those done and those to do.
   std::function<void(int64_t, int64_t)> progress = {};
 };
@@ -28,11 +54,13 @@ struct LayerDecomposition {
   std::string name;
   std::string reason;  // why it stays as it is; empty: it is decomposed
   Shape kernel;        // [height, width, inputs, outputs]
-  std::string method;  // "spatial"
+  std::string method;  // "spatial", "channel", "tucker"
   std::string mode;    // of "spatial": SCFK, SCSK, FCFK or FCSK
   std::vector<int64_t> ranks;
-  int64_t evbmf_rank = 0;          // before it is clamped and rounded
-  double error = 0;                // |W - W'| / |W|, Frobenius norms
+  std::optional<int64_t> evbmf_rank;  // before it is clamped and rounded
+  double error = 0;                   // |W - W'| / |W|, Frobenius norms, before correction
+  // |Y - Y'| / |Y| of the layer's output on the data, its input being right, before correction.
+  std::optional<double> data_error;
   std::vector<std::string> nodes;  // the convolutions in its place, first to last
   std::vector<Shape> kernels;      // of these
   int64_t weights_before = 0, weights_after = 0;
@@ -40,15 +68,20 @@ struct LayerDecomposition {
   std::optional<int64_t> macs_before, macs_after;
 };
 
-// Replaces convolutions by two that do nearly the same with fewer multiplications, in AMCT's way:
-// a k x 1 and a 1 x k one through a bottleneck of channels, as wide as the analytic variational
+// Replaces convolutions by several that do nearly the same with fewer multiplications. In AMCT's
+// way a k x 1 and a 1 x k one through a bottleneck of channels, as wide as the analytic variational
 // Bayes solution of the kernel says (EVBMF, Nakajima et al. 2013), within AMCT's limits.
 //
 //   x -> conv (h x w)  becomes  x -> conv/decom_first/decom_first -> conv/decom_last/decom_last
 //
-// What stands behind conv (bias, batch norm) stands behind the last one. Returns every convolution
-// in topological order. kBadFile names a layer whose weight holds a number that is not
-// finite.
+// Other methods and rules choose ranks from all layers' spectra at once. What stands behind conv
+// (bias, batch norm) stands behind the last one. Returns every convolution in topological order.
+// kBadFile names a layer whose weight holds a number that is not finite; kInvalidArgument one whose
+// decomposition needs more memory than there is, before it is begun, or the least possible share
+// where the given one cannot be met.
 std::vector<LayerDecomposition> Decompose(Graph& graph, const DecomposeOptions& options = {});
+
+// Methods besides "amct" and "auto", with what they do.
+std::map<std::string, std::string> DecompositionMethods();
 
 }  // namespace adze

@@ -12,10 +12,16 @@ DecomposeResult DecomposeModel(const DecomposeJob& job) {
   if (!job.output.empty()) CheckWritable(job.output);
   if (!job.checkpoint.empty()) CheckWritable(job.checkpoint.string() + ".meta");
   Graph graph = LoadModel(job.model);
-  ErrorScope scope("file", job.model.path.string());
   DecomposeResult result;
+  std::unique_ptr<Dataset> data;
+  DecomposeOptions options = job.options;
+  if (!job.data.empty()) {
+    data = OpenData(job.data, ModelInputs(graph, job.model), &result.skipped);
+    options.data.dataset = data.get();
+  }
+  ErrorScope scope("file", job.model.path.string());
   const auto start = std::chrono::steady_clock::now();
-  result.layers = Decompose(graph, job.options);
+  result.layers = Decompose(graph, options);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   result.seconds = seconds.count();
   KeepOutputNames(graph);

@@ -64,14 +64,15 @@ void BandReduction::ReducePanel(SymmetricTiles& a, int64_t first) {
       {rows, count, {panel.begin(), panel.begin() + count * rows}, {t.begin(), t.end()}});
 
   // A := Qᵀ A Q = A - V Wᵀ - W Vᵀ with W = Y - 1/2 V (Tᵀ Vᵀ Y), Y = A V T.
-  const int64_t first_tile = begin / kTile, all = a.tiles() * kTile;
-  PackedRows<double> transposed(count, all);  // (V T)ᵀ
+  const int64_t first_tile = begin / kTile, all = (a.tiles() - first_tile) * kTile;
+  const int64_t skipped = begin - first_tile * kTile;  // rows of the first tile that are done
+  PackedRows<double> transposed(count, all);           // (V T)ᵀ
   ParallelFor(rows, 64, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; ++i) {
       for (int64_t k = 0; k < count; ++k) {
         double sum = 0;
         for (int64_t j = 0; j <= k; ++j) sum += panel[j * rows + i] * t[k * count + j];
-        transposed.at(k, begin + i) = sum;
+        transposed.at(k, skipped + i) = sum;
       }
     }
   });
@@ -79,7 +80,7 @@ void BandReduction::ReducePanel(SymmetricTiles& a, int64_t first) {
   // S = Tᵀ Vᵀ Y
   std::vector<double> y(rows * count), s(count * count), vy(count * count);
   for (int64_t k = 0; k < count; ++k) {
-    for (int64_t i = 0; i < rows; ++i) y[k * rows + i] = product[(begin + i) * count + k];
+    for (int64_t i = 0; i < rows; ++i) y[k * rows + i] = product[(skipped + i) * count + k];
   }
   ParallelFor(count, 4, [&](int64_t from, int64_t to) {
     for (int64_t k = from; k < to; ++k) {
@@ -107,8 +108,8 @@ void BandReduction::ReducePanel(SymmetricTiles& a, int64_t first) {
     for (int64_t i = from; i < to; ++i) {
       for (int64_t k = 0; k < count; ++k) {
         const double v = panel[k * rows + i], w = y[k * rows + i];
-        left.at(begin + i, k) = right.at(count + k, begin + i) = v;
-        left.at(begin + i, count + k) = right.at(k, begin + i) = w;
+        left.at(skipped + i, k) = right.at(count + k, skipped + i) = v;
+        left.at(skipped + i, count + k) = right.at(k, skipped + i) = w;
       }
     }
   });

@@ -56,6 +56,7 @@ std::string ReasonToStay(const Convolution& c, DecomposeFilter filter) {
   const auto& w = c.window.width;
   AddReason(c.groups > 1, std::to_string(c.groups) + " groups", &reasons);
   AddReason(h.dilation > 1 || w.dilation > 1, "dilation " + by(h.dilation, w.dilation), &reasons);
+  if (filter == DecomposeFilter::kAny) return reasons;
   const int64_t kernel = std::min(c.height(), c.width());
   AddReason(kernel < 3, "kernel " + by(c.height(), c.width()) + " is smaller than 3x3", &reasons);
   if (filter == DecomposeFilter::kSquare) {

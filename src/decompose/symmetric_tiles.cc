@@ -22,8 +22,9 @@ void SymmetricTiles::AddProduct(double factor, const PackedRows<double>& left,
     int64_t row = first, column = first;
     for (int64_t i = 0; i < end; ++i) {
       if (i >= begin) {
-        MultiplyPacked(left, row * kTile, kTile, 0, left.depth(), right.from(column * kTile), kTile,
-                       factor, tile(row, column), kStride);
+        MultiplyPacked(left, (row - first) * kTile, kTile, 0, left.depth(),
+                       right.from((column - first) * kTile), kTile, factor, tile(row, column),
+                       kStride);
       }
       if (++column > row) {
         ++row;
@@ -37,14 +38,14 @@ std::vector<double> SymmetricTiles::Multiply(const PackedRows<double>& v, int64_
   // A tile stands for itself and its transpose and adds to two places, so the columns of tiles are
   // dealt out to lanes that have sums of their own: always the same, whatever the threads.
   constexpr int64_t kLanes = 4;
-  const int64_t rows = v.rows(), size = rows * tiles_ * kTile;
+  const int64_t rows = v.rows(), size = rows * (tiles_ - first) * kTile;
   std::array<std::vector<double>, kLanes> sums;
   ParallelFor(kLanes, 1, [&](int64_t begin, int64_t end) {
     for (int64_t lane = begin; lane < end; ++lane) {
       double* sum = (sums[lane] = std::vector<double>(size)).data();
       const auto add = [&](int64_t terms, const GroupedColumns<double>& right, int64_t columns) {
-        MultiplyPacked(v, 0, rows, terms * kTile, kTile, right, kTile, 1.0,
-                       sum + columns * kTile * rows, rows);
+        MultiplyPacked(v, 0, rows, (terms - first) * kTile, kTile, right, kTile, 1.0,
+                       sum + (columns - first) * kTile * rows, rows);
       };
       for (int64_t column = first; column < tiles_; ++column) {
         for (int64_t row = column; row < tiles_; ++row) {

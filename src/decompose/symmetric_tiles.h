@@ -33,11 +33,11 @@ class SymmetricTiles {
   void DropColumn(int64_t column) { columns_[column] = {}; }
 
   // Tiles from tile `first` on: += factor * left * right, `right` being the transpose of a matrix
-  // of the same shape as `left`.
+  // of the same shape as `left`; both begin with the first tile's row.
   void AddProduct(double factor, const PackedRows<double>& left, const PackedColumns<double>& right,
                   int64_t first);
-  // v A of the tiles from tile `first` on: v is [rows, n filled up], packed; the product is
-  // column-major [rows, n filled up].
+  // v A of the tiles from tile `first` on: v, packed, and the product, column-major, have as
+  // many columns as these tiles have rows.
   std::vector<double> Multiply(const PackedRows<double>& v, int64_t first) const;
 
  private:

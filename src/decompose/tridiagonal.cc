@@ -96,7 +96,7 @@ void FindCluster(const Tridiagonal& m, std::span<const double> values, int64_t f
     };
     for (int attempt = 0; attempt < 5; ++attempt) {
       for (double& value : x) value = uniform(random);
-      for (int iteration = 0; iteration < 3; ++iteration) {
+      for (int iteration = 0; iteration < 2; ++iteration) {
         orthogonalize();
         Normalize(&x);
         factors.Solve(x.data());

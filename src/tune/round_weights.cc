@@ -8,7 +8,7 @@
 #include "adze/parallel.h"
 #include "adze/quant.h"
 #include "engine/matrix_product.h"
-#include "tune/cholesky.h"
+#include "moments/cholesky.h"
 
 namespace adze {
 namespace {

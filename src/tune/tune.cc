@@ -10,7 +10,8 @@
 #include "adze/op.h"
 #include "adze/parallel.h"
 #include "adze/session.h"
-#include "tune/layer_moments.h"
+#include "moments/layer_moments.h"
+#include "moments/output_positions.h"
 #include "tune/round_weights.h"
 
 namespace adze {
@@ -41,40 +42,19 @@ struct TunedLayer {
   bool corrects_bias() const { return bias_add && planned->config.weight.bias_correction; }
 };
 
-// `most` of `count` positions (or all), one from each of as many equal pieces.
-std::vector<int64_t> ChoosePositions(int64_t count, int64_t most, uint64_t seed) {
-  const int64_t chosen = std::min(count, most);
-  std::vector<int64_t> positions(chosen);
-  uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15u;
-  for (int64_t i = 0; i < chosen; ++i) {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    const int64_t begin = count * i / chosen, end = count * (i + 1) / chosen;
-    positions[i] = begin + static_cast<int64_t>((state >> 33) % static_cast<uint64_t>(end - begin));
-  }
-  return positions;
-}
-
 // What one sample gives a layer.
 struct Rows {
   std::vector<float> real, quantized;
 };
 
 Rows RowsOf(const TunedLayer& layer, const Tensor& data, int64_t most, uint64_t seed) {
-  const Node& node = layer.node();
-  const QuantTraits& traits = *node.def()->quant;
-  const Tensor& weight = node.input(layer.weight_input()).node->const_value();
-  std::vector<TensorSpec> inputs(node.num_inputs());
-  inputs[traits.data_input] = {data.dtype(), data.shape()};
-  inputs[layer.weight_input()] = {weight.dtype(), weight.shape()};
-  const std::vector<const Tensor*> constants(node.num_inputs());
-  const Shape output = node.def()->infer({node, inputs, constants}).at(0).shape;
-  const int64_t positions = output.num_elements() / output[output.rank() - 1];
-  const std::vector<int64_t> chosen = ChoosePositions(positions, most, seed);
+  const std::vector<int64_t> chosen =
+      ChoosePositions(OutputPositions(layer.node(), data), most, seed);
   const QuantParams& params = *layer.record->activation;
   Rows rows;
   rows.real.resize(chosen.size() * layer.form.row_size());
   rows.quantized.resize(rows.real.size());
-  traits.unfold(node, data, chosen, rows.real);
+  layer.node().def()->quant->unfold(layer.node(), data, chosen, rows.real);
   FakeQuantize(rows.real, params.scale[0], params.zero_point[0], params.spec.num_bits,
                rows.quantized);
   return rows;

@@ -70,6 +70,21 @@ TEST(DecomposeVerb, AFailedRunLeavesTheEarlierFile) {
   EXPECT_EQ(ReadFile(folder / "out.pb"), "earlier");
 }
 
+TEST(DecomposeVerb, BudgetThatCannotBeMetSaysTheLeastPossible) {
+  const auto folder = TestFolder();
+  WriteModel(folder / "model.pb");
+  ProgramResult result = RunAdze("decompose model.pb -q --method spatial --macs 0.01", folder);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err,
+            "adze: file 'model.pb': the budget of 0.01 of the multiply-accumulates cannot be met; "
+            "the least possible is 0.0833333\n");
+  result = RunAdze("decompose model.pb --macs 0.5", folder);
+  EXPECT_EQ(result.err,
+            "adze: --method amct has AMCT's own ranks; give another method, such as auto\n");
+  result = RunAdze("decompose model.pb --method auto", folder);
+  EXPECT_EQ(result.err, "adze: --method auto needs --macs, --size or --energy\n");
+}
+
 TEST(DecomposeVerb, TableGivesTheReasonOfALayerThatStays) {
   const auto folder = TestFolder();
   WriteTinyModel(folder, 1);

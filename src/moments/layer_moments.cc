@@ -1,4 +1,4 @@
-#include "tune/layer_moments.h"
+#include "moments/layer_moments.h"
 
 #include <algorithm>
 

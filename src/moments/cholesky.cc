@@ -1,4 +1,4 @@
-#include "tune/cholesky.h"
+#include "moments/cholesky.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "adze/decompose.h"
+#include "decompose/spatial.h"
+
+namespace adze {
+
+// A kernel decomposed in AMCT's way, with the rank of its rule.
+struct AmctDecomposition {
+  SpatialMode mode;
+  int64_t evbmf_rank = 0, rank = 0;
+  double error = 0;  // |W - W'| / |W|
+  std::vector<Factor> factors;
+};
+AmctDecomposition DecomposeAsAmct(const Shape& kernel, std::span<const float> weight);
+
+}  // namespace adze
