@@ -67,7 +67,7 @@ int Run(int argc, char** argv) {
       double seconds = 0;
       // The first step compiles; the second one counts.
       const TrainingOptions options{.batch_size = batch, .learning_rate = 1e-9};
-      Train({graph, quantized ? plan.layers : none, record, data},
+      Train({graph, quantized ? plan.layers : none, graph, record, data},
             {.options = options, .steps = 2, .progress = [&](int64_t, int64_t, double) {
                const auto now = std::chrono::steady_clock::now();
                seconds = std::chrono::duration<double>(now - begin).count();

@@ -50,7 +50,7 @@ struct RetrainResult {
   Record record;
   std::vector<std::filesystem::path> files;
   std::vector<std::string> warnings;
-  int64_t steps = 0, samples = 0;
+  int64_t steps = 0, samples = 0;        // samples: of this run, without what it was resumed from
   double first_loss = 0, last_loss = 0;  // means of the first and the last twentieth of the steps
   double seconds = 0;                    // of training
   // On the validation data, if there is any: top-1 and agreement with the float model, as

@@ -12,6 +12,7 @@
 #include "adze/file.h"
 #include "adze/graph_def.h"
 #include "adze/parallel.h"
+#include "adze/tune.h"
 #include "api/prepared_model.h"
 #include "retrain/train.h"
 
@@ -84,7 +85,7 @@ RetrainResult Retrain(const RetrainOptions& options) {
 
   PlanOptions plan_options = options.plan;
   plan_options.rounding = "nearest";  // learned instead
-  plan_options.bias_correction = false;
+  plan_options.bias_correction = true;
   const PreparedModel model(options.model, plan_options);
   result.warnings = model.warnings;
   RefuseBalance(model.plan);
@@ -94,15 +95,19 @@ RetrainResult Retrain(const RetrainOptions& options) {
                                        .num_samples = std::min(kCalibrationSamples, data->size()),
                                        .num_threads = training.num_threads});
 
+  const Graph initial = TuneWeights(model.graph, model.graph, calibrated, model.plan.layers, *data,
+                                    {.samples = std::min(TuneOptions{}.samples, data->size()),
+                                     .num_threads = training.num_threads});
+
   const auto start = std::chrono::steady_clock::now();
   result.steps = CountSteps(training, data->size());
-  const TrainedModel trained = Train({model.graph, model.plan.layers, calibrated, *data},
+  const TrainedModel trained = Train({model.graph, model.plan.layers, initial, calibrated, *data},
                                      {.options = training,
                                       .steps = result.steps,
                                       .checkpoint = With(prefix, "_retrain.ckpt"),
                                       .progress = options.progress});
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  result.samples = result.steps * training.batch_size;
+  result.samples = (result.steps - trained.resumed_at) * training.batch_size;
   const size_t twentieth = std::max<size_t>(1, trained.losses.size() / 20);
   result.first_loss = Mean(trained.losses, 0, std::min(twentieth, trained.losses.size()));
   result.last_loss =
@@ -122,7 +127,7 @@ RetrainResult Retrain(const RetrainOptions& options) {
   WriteTrainingCheckpoint(With(prefix, "_retrained.ckpt"), trained.graph);
   result.files.push_back(With(prefix, "_retrained.ckpt"));
   if (!options.validation.empty()) {
-    Validate(model, BuildFakeQuantGraph(model.graph, calibrated), fake_quant, options, &result);
+    Validate(model, BuildFakeQuantGraph(initial, calibrated), fake_quant, options, &result);
   }
   return result;
 }

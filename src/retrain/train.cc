@@ -115,6 +115,10 @@ void Trainer::AddVariables() {
   std::erase_if(constants_, [&](const Node* node) { return !student_.Reads(*node); });
   for (const Node* node : constants_) {
     const at::Tensor value = student_.Variable(*node);
+    if (const Node* start = input_.initial.Find(node->name()); start && start->IsConst()) {
+      const at::NoGradGuard constant;
+      value.copy_(ToTorch(start->const_value()));
+    }
     variables_.push_back(
         {.name = node->name(),
          .value = value,
@@ -213,6 +217,7 @@ TrainedModel Trainer::Run() {
   TrainingState state{variables_, quantizers_};
   const std::string line = SettingsLine();
   if (options_.resume) LoadState(settings_.checkpoint, line, &state);
+  const int64_t resumed_at = state.step;
   // The next batch is read while this one is learned from.
   std::future<Batch> next;
   const auto read = [this](int64_t step) {
@@ -236,7 +241,9 @@ TrainedModel Trainer::Run() {
     if (every > 0 && state.step % every == 0) SaveState(state, line, settings_.checkpoint);
     if (settings_.progress) settings_.progress(state.step, settings_.steps, state.losses.back());
   }
-  return Result(std::move(state.losses));
+  TrainedModel result = Result(std::move(state.losses));
+  result.resumed_at = resumed_at;
+  return result;
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace adze {
 struct TrainInput {
   const Graph& prepared;                  // float, batch norm folded
   const std::vector<PlannedLayer>& plan;  // of it
+  const Graph& initial;                   // the same graph; where weights and biases start
   const Record& calibrated;               // where ranges start
   const Dataset& data;
 };
@@ -28,6 +29,7 @@ struct TrainedModel {
   Graph graph;                // the prepared one with the learned weights
   Record record;              // learned factors
   std::vector<float> losses;  // of each step
+  int64_t resumed_at = 0;     // steps that an earlier run had done
 };
 
 // Learns weights, biases and the ranges of activations. kInvalidArgument names step and layer where
