@@ -26,7 +26,7 @@ class Converter:
         while node.op == 'Identity':
             node = self.nodes[node.input[0]]
         proto = node.attr['value'].tensor
-        dtype = {1: numpy.float32, 3: numpy.int32}[proto.dtype]
+        dtype = {1: numpy.float32, 3: numpy.int32, 6: numpy.int8, 23: numpy.uint64}[proto.dtype]
         shape = [dim.size for dim in proto.tensor_shape.dim]
         if proto.tensor_content:
             return numpy.frombuffer(proto.tensor_content, dtype).reshape(shape)
@@ -40,6 +40,8 @@ class Converter:
 
     def add(self, op, inputs, name, **attributes):
         self.out.append(onnx.node(op, inputs, [name], **attributes))
+
+    OPSET = 11
 
     def convert(self):
         source = result = None
@@ -57,7 +59,7 @@ class Converter:
         dims = [dim.size for dim in source.attr['shape'].shape.dim]
         return onnx.model(self.out, self.initializers,
                           [onnx.value_info(source.name + '_nhwc', ['N'] + dims[1:])],
-                          [onnx.value_info(result, [])])
+                          [onnx.value_info(result, [])], self.OPSET)
 
     def convert_Placeholder(self, node):
         self.add('Transpose', [node.name + '_nhwc'], node.name, perm=[0, 3, 1, 2])
@@ -159,4 +161,5 @@ def main():
         file.write(Converter(read_graph_def(sys.argv[1])).convert())
 
 
-main()
+if __name__ == '__main__':
+    main()

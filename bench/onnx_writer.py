@@ -1,4 +1,4 @@
-"""Encodes the few ONNX messages that bench/graph_to_onnx.py needs (opset 11)."""
+"""Encodes the few ONNX messages that bench/graph_to_onnx.py and bench/quantized_to_onnx.py need."""
 import struct
 
 import numpy
@@ -23,7 +23,7 @@ def chunk(field, value):
 
 
 def tensor(name, array):
-    kind = {'float32': 1, 'int64': 7}[str(array.dtype)]
+    kind = {'float32': 1, 'uint8': 2, 'int8': 3, 'int32': 6, 'int64': 7}[str(array.dtype)]
     dims = b''.join(integer(1, size) for size in array.shape)
     return dims + integer(2, kind) + chunk(8, name) + chunk(9, numpy.ascontiguousarray(array).tobytes())
 
@@ -48,8 +48,8 @@ def value_info(name, shape):
     return chunk(1, name) + chunk(2, chunk(1, kind))
 
 
-def model(nodes, initializers, inputs, outputs):
+def model(nodes, initializers, inputs, outputs, opset):
     graph = (b''.join(chunk(1, n) for n in nodes) + chunk(2, 'graph') +
              b''.join(chunk(5, t) for t in initializers) + b''.join(chunk(11, i) for i in inputs) +
              b''.join(chunk(12, o) for o in outputs))
-    return integer(1, 6) + chunk(7, graph) + chunk(8, integer(2, 11))
+    return integer(1, 7) + chunk(7, graph) + chunk(8, integer(2, opset))

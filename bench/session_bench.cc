@@ -1,7 +1,9 @@
 // One engine of bench/session: runs a model when told to on standard input and answers with times.
 //   prepare MODEL.pb OUT.pb           writes the graph after the preparation passes, for any batch
 //   serve MODEL.pb BATCH THREADS      then per line of input: "run COUNT" answers with milliseconds
-//                                     of each run; "peak" with GFLOP/s of a register-only FMA loop
+//                                     of each run; "peak" with GFLOP/s of a register-only FMA loop,
+//                                     "peak-int8" with GOP/s of one of VNNI
+//   serve-int8 MODEL_quantized.pb BATCH THREADS
 #include <immintrin.h>
 #include <omp.h>
 
@@ -12,6 +14,7 @@
 #include <string>
 
 #include "adze/graph_def.h"
+#include "adze/integer.h"
 #include "adze/op.h"
 #include "adze/parallel.h"
 #include "adze/pass.h"
@@ -66,6 +69,33 @@ double MeasurePeak() {
   return flops / (Seconds() - start) * 1e-9;
 }
 
+// As many VNNI chains; each instruction is 64 multiplications and 64 additions.
+__attribute__((target("avx512f,avx512vnni"))) int VnniLoop(int64_t rounds) {
+  __m512i sums[16];
+  for (int i = 0; i < 16; ++i) sums[i] = _mm512_set1_epi32(i);
+  const __m512i a = _mm512_set1_epi32(0x01020304), b = _mm512_set1_epi32(0x7f010203);
+  for (int64_t round = 0; round < rounds; ++round) {
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) sums[i] = _mm512_dpbusd_epi32(sums[i], a, b);
+  }
+  __m512i sum = sums[0];
+  for (const __m512i& lanes : sums) sum = _mm512_add_epi32(sum, lanes);
+  return _mm512_reduce_add_epi32(sum);
+}
+
+// GOP/s of all threads together; 0 without VNNI.
+double MeasureIntegerPeak() {
+  if (!__builtin_cpu_supports("avx512vnni")) return 0;
+  constexpr int64_t kRounds = 4'000'000;
+  volatile int sink = 0;
+  const double start = Seconds();
+#pragma omp parallel num_threads(NumThreads())
+  sink = VnniLoop(kRounds);
+  const double operations = 2.0 * kRounds * 16 * 64 * NumThreads();
+  (void)sink;
+  return operations / (Seconds() - start) * 1e-9;
+}
+
 Tensor RandomFeed(const Node& placeholder, int64_t batch) {
   Shape shape = placeholder.attr<Shape>("shape");
   shape[0] = batch;
@@ -103,8 +133,7 @@ void Prepare(const std::string& from, const std::string& to) {
   WriteGraphDef(graph, to);
 }
 
-void Serve(const std::string& model, int64_t batch, int threads) {
-  const Graph graph = ReadModel(model);
+void Serve(const Graph& graph, int64_t batch, int threads) {
   const Node& input = *graph.Placeholders().at(0);
   const std::map<std::string, Tensor> feeds = {{input.name(), RandomFeed(input, batch)}};
   Session session(graph, {}, nullptr, {.num_threads = threads});
@@ -114,6 +143,10 @@ void Serve(const std::string& model, int64_t batch, int threads) {
   while (std::cin >> command) {
     if (command == "peak") {
       std::cout << MeasurePeak() << std::endl;
+      continue;
+    }
+    if (command == "peak-int8") {
+      std::cout << MeasureIntegerPeak() << std::endl;
       continue;
     }
     int count = 0;
@@ -136,9 +169,12 @@ int main(int argc, char** argv) {
     if (verb == "prepare" && argc == 4) {
       adze::Prepare(argv[2], argv[3]);
     } else if (verb == "serve" && argc == 5) {
-      adze::Serve(argv[2], std::stoll(argv[3]), std::stoi(argv[4]));
+      adze::Serve(adze::ReadModel(argv[2]), std::stoll(argv[3]), std::stoi(argv[4]));
+    } else if (verb == "serve-int8" && argc == 5) {
+      const adze::IntegerGraph lowered = adze::LowerToIntegers(adze::ReadModel(argv[2]));
+      adze::Serve(lowered.graph, std::stoll(argv[3]), std::stoi(argv[4]));
     } else {
-      std::cerr << "session_bench prepare MODEL OUT | serve MODEL BATCH THREADS\n";
+      std::cerr << "session_bench prepare MODEL OUT | serve[-int8] MODEL BATCH THREADS\n";
       return 2;
     }
   } catch (const std::exception& error) {
