@@ -4,6 +4,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -20,16 +21,54 @@
 namespace adze::integer {
 namespace {
 
-// The numbers of an epilogue, a register each.
+// The numbers of an epilogue, a register each, and what it does. A copy, since a store of codes
+// might change the epilogue, as far as the compiler knows.
 struct Constants {
   __m512 before_high, after_high, next_scale;
   __m512i next_zero, low, high;
+  bool clamps_before, has_residual, clamps_after, gives_real, gives_codes, is_wide;
+  bool adds_zero, has_low, has_high;
 };
 
 ADZE_VNNI_INLINE Constants Load(const Epilogue& e) {
-  return {_mm512_set1_ps(e.before_high), _mm512_set1_ps(e.after_high),
-          _mm512_set1_ps(e.next_scale),  _mm512_set1_epi32(e.next_zero),
-          _mm512_set1_epi32(e.low),      _mm512_set1_epi32(e.high)};
+  return {.before_high = _mm512_set1_ps(e.before_high),
+          .after_high = _mm512_set1_ps(e.after_high),
+          .next_scale = _mm512_set1_ps(e.next_scale),
+          .next_zero = _mm512_set1_epi32(e.next_zero),
+          .low = _mm512_set1_epi32(e.low),
+          .high = _mm512_set1_epi32(e.high),
+          .clamps_before = e.clamps_before,
+          .has_residual = e.has_residual,
+          .clamps_after = e.clamps_after,
+          .gives_real = e.gives_real,
+          .gives_codes = e.gives_codes,
+          .is_wide = e.is_wide,
+          .adds_zero = e.next_zero != 0,
+          .has_low = e.low != 0,
+          .has_high = e.high != 255};
+}
+
+// Those of a layer that gives codes alone and whose activation clipping to 0..255 brings about.
+ADZE_VNNI_INLINE bool IsSimple(const Constants& k) {
+  return k.gives_codes && !(k.clamps_before || k.has_residual || k.clamps_after || k.gives_real ||
+                            k.is_wide || k.adds_zero || k.has_low || k.has_high);
+}
+ADZE_VNNI_INLINE Constants Simple(Constants k) {
+  k.gives_codes = true;
+  k.clamps_before = k.has_residual = k.clamps_after = k.gives_real = k.is_wide = false;
+  k.adds_zero = k.has_low = k.has_high = false;
+  return k;
+}
+
+// Those of a layer that adds a skip path and goes on from it.
+ADZE_VNNI_INLINE bool IsResidual(const Constants& k) {
+  return k.gives_codes && k.gives_real && k.has_residual && k.clamps_after && k.is_wide &&
+         !(k.clamps_before || k.adds_zero || k.has_low || k.has_high);
+}
+ADZE_VNNI_INLINE Constants Residual(Constants k) {
+  k.gives_codes = k.gives_real = k.has_residual = k.clamps_after = k.is_wide = true;
+  k.clamps_before = k.adds_zero = k.has_low = k.has_high = false;
+  return k;
 }
 
 ADZE_VNNI_INLINE __m512 Clamp(__m512 value, __m512 high) {
@@ -37,35 +76,44 @@ ADZE_VNNI_INLINE __m512 Clamp(__m512 value, __m512 high) {
   return _mm512_min_ps(high, _mm512_max_ps(_mm512_setzero_ps(), value));
 }
 
-ADZE_VNNI_INLINE __m512 RealOf(__m512 sum, __m512 scale, const Epilogue& e, const Constants& k,
-                               const float* residual, __mmask16 mask) {
+ADZE_VNNI_INLINE __m512 RealOf(__m512 sum, __m512 scale, const Constants& k, const float* residual,
+                               __mmask16 mask) {
   __m512 real = _mm512_mul_ps(sum, scale);
-  if (e.clamps_before) real = Clamp(real, k.before_high);
-  if (e.has_residual) real = _mm512_add_ps(real, _mm512_maskz_loadu_ps(mask, residual));
-  if (e.clamps_after) real = Clamp(real, k.after_high);
+  if (k.clamps_before) real = Clamp(real, k.before_high);
+  if (k.has_residual) real = _mm512_add_ps(real, _mm512_maskz_loadu_ps(mask, residual));
+  if (k.clamps_after) real = Clamp(real, k.after_high);
   return real;
 }
 
 // Codes before they are clipped to 0..255.
-ADZE_VNNI_INLINE __m512i CodesOf(__m512 real, const Epilogue& e, const Constants& k) {
+ADZE_VNNI_INLINE __m512i CodesOf(__m512 real, const Constants& k) {
   __m512 scaled = _mm512_mul_ps(real, k.next_scale);
-  if (e.is_wide) {
+  if (k.is_wide) {
     const __m512 most = _mm512_set1_ps(65536);
     scaled = _mm512_min_ps(most, _mm512_max_ps(scaled, _mm512_set1_ps(-65536)));
   }
   __m512i codes = _mm512_cvtps_epi32(scaled);
-  if (e.next_zero != 0) codes = _mm512_add_epi32(codes, k.next_zero);
-  if (e.low != 0) codes = _mm512_max_epi32(codes, k.low);
-  if (e.high != 255) codes = _mm512_min_epi32(codes, k.high);
+  if (k.adds_zero) codes = _mm512_add_epi32(codes, k.next_zero);
+  if (k.has_low) codes = _mm512_max_epi32(codes, k.low);
+  if (k.has_high) codes = _mm512_min_epi32(codes, k.high);
   return codes;
 }
 
+// Stores under a mask are slow.
+ADZE_VNNI_INLINE void StoreReal(__m512 real, __mmask16 mask, float* out) {
+  if (mask == 0xffff) {
+    _mm512_storeu_ps(out, real);
+  } else {
+    _mm512_mask_storeu_ps(out, mask, real);
+  }
+}
+
 ADZE_VNNI_INLINE void FinishVector(__m512 sum, __m512 scale, __mmask16 mask, int64_t at,
-                                   const Epilogue& e, const Constants& k, const Places& places) {
-  const __m512 real = RealOf(sum, scale, e, k, places.residual + at, mask);
-  if (e.gives_real) _mm512_mask_storeu_ps(places.real + at, mask, real);
-  if (e.gives_codes) {
-    const __m512i codes = _mm512_max_epi32(CodesOf(real, e, k), _mm512_setzero_si512());
+                                   const Constants& k, const Places& places) {
+  const __m512 real = RealOf(sum, scale, k, places.residual + at, mask);
+  if (k.gives_real) StoreReal(real, mask, places.real + at);
+  if (k.gives_codes) {
+    const __m512i codes = _mm512_max_epi32(CodesOf(real, k), _mm512_setzero_si512());
     _mm512_mask_cvtusepi32_storeu_epi8(places.codes + at, mask, codes);
   }
 }
@@ -76,44 +124,74 @@ ADZE_VNNI_INLINE __m512i Pack(const __m512i codes[4]) {
                              _mm512_packs_epi32(codes[2], codes[3]));
 }
 
+// Packed codes with those of a vector side by side.
+ADZE_VNNI_INLINE __m512i InOrder(__m512i packed) {
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_permutexvar_epi32(order, packed);
+}
+
+// The first `count` codes, of up to kV vectors. Stores under a mask are slow.
+template <int kV>
+ADZE_VNNI_INLINE void Store(__m512i codes, int64_t count, uint8_t* out) {
+  if (count != kV * kLanes) {
+    _mm512_mask_storeu_epi8(out, count == 64 ? ~0ull : (1ull << count) - 1, codes);
+    return;
+  }
+  if (kV == 4) {
+    _mm512_storeu_si512(out, codes);
+    return;
+  }
+  if (kV >= 2) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_castsi512_si256(codes));
+  }
+  if (kV % 2 == 1) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + (kV - 1) * kLanes),
+                     _mm512_extracti32x4_epi32(codes, kV - 1));
+  }
+}
+
 ADZE_VNNI_INLINE __mmask16 MaskOf(int64_t left) {
   return left >= kLanes ? 0xffff : static_cast<__mmask16>((1u << left) - 1);
 }
 
 // `sums` is [rows][kV][kLanes].
 template <int kV>
-ADZE_VNNI_INLINE void FinishTile(const int32_t* sums, int rows, const Tile& tile, const Epilogue& e,
-                                 const Places& places) {
-  const Constants k = Load(e);
+ADZE_VNNI_INLINE void FinishRows(const int32_t* sums, int rows, const Tile& tile,
+                                 const Constants& k, const Places& places) {
+  const int64_t first = tile.first, step = tile.step, columns = tile.columns;
+  const Places to = places;
   __m512 scales[kV];
   __mmask16 masks[kV];
 #pragma GCC unroll 4
   for (int v = 0; v < kV; ++v) {
     scales[v] = _mm512_loadu_ps(tile.scale + v * kLanes);
-    masks[v] = MaskOf(tile.columns - v * kLanes);
+    masks[v] = MaskOf(columns - v * kLanes);
   }
-  const bool packs = kV == 4 && tile.columns == 4 * kLanes && e.gives_codes;
-  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   for (int r = 0; r < rows; ++r, sums += kV * kLanes) {
-    const int64_t at = tile.first + r * tile.step;
-    if (packs) {
-      __m512i codes[4];
-#pragma GCC unroll 4
-      for (int v = 0; v < kV; ++v) {
-        const int64_t of_vector = at + v * kLanes;
-        const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums + v * kLanes));
-        const __m512 real = RealOf(sum, scales[v], e, k, places.residual + of_vector, 0xffff);
-        if (e.gives_real) _mm512_storeu_ps(places.real + of_vector, real);
-        codes[v] = CodesOf(real, e, k);
-      }
-      _mm512_storeu_si512(places.codes + at, _mm512_permutexvar_epi32(order, Pack(codes)));
-      continue;
-    }
+    const int64_t at = first + r * step;
+    __m512i codes[4] = {};
 #pragma GCC unroll 4
     for (int v = 0; v < kV; ++v) {
+      const int64_t of_vector = at + v * kLanes;
       const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums + v * kLanes));
-      FinishVector(sum, scales[v], masks[v], at + v * kLanes, e, k, places);
+      const __m512 real = RealOf(sum, scales[v], k, to.residual + of_vector, masks[v]);
+      if (k.gives_real) StoreReal(real, masks[v], to.real + of_vector);
+      if (k.gives_codes) codes[v] = CodesOf(real, k);
     }
+    if (k.gives_codes) Store<kV>(InOrder(Pack(codes)), columns, to.codes + at);
+  }
+}
+
+template <int kV>
+ADZE_VNNI void FinishTile(const int32_t* sums, int rows, const Tile& tile, const Epilogue& e,
+                          const Places& places) {
+  const Constants k = Load(e);
+  if (IsSimple(k)) {
+    FinishRows<kV>(sums, rows, tile, Simple(k), places);
+  } else if (IsResidual(k)) {
+    FinishRows<kV>(sums, rows, tile, Residual(k), places);
+  } else {
+    FinishRows<kV>(sums, rows, tile, k, places);
   }
 }
 
@@ -188,7 +266,7 @@ ADZE_VNNI void FinishMeans(const float* means, const float* scale, int64_t count
   for (int64_t i = 0; i < count; i += kLanes) {
     const __mmask16 mask = MaskOf(count - i);
     FinishVector(_mm512_maskz_loadu_ps(mask, means + i), _mm512_maskz_loadu_ps(mask, scale + i),
-                 mask, first + i, e, k, places);
+                 mask, first + i, k, places);
   }
 }
 
@@ -203,11 +281,14 @@ ADZE_VNNI void Largest(const uint8_t* codes, int64_t count, uint8_t* out) {
 
 ADZE_VNNI void Quantize(const float* values, int64_t count, const Epilogue& e, uint8_t* codes) {
   const Constants k = Load(e);
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const __mmask16 mask = MaskOf(count - i);
-    const __m512i found = CodesOf(_mm512_maskz_loadu_ps(mask, values + i), e, k);
-    _mm512_mask_cvtusepi32_storeu_epi8(codes + i, mask,
-                                       _mm512_max_epi32(found, _mm512_setzero_si512()));
+  for (int64_t i = 0; i < count; i += 64) {
+    __m512i found[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) {
+      const int64_t left = std::max<int64_t>(count - i - v * kLanes, 0);
+      found[v] = CodesOf(_mm512_maskz_loadu_ps(MaskOf(left), values + i + v * kLanes), k);
+    }
+    Store<4>(InOrder(Pack(found)), std::min<int64_t>(count - i, 64), codes + i);
   }
 }
 
@@ -237,13 +318,13 @@ ADZE_VNNI_INLINE void FinishDepthwise(const __m512i sums[4], const DepthwiseRow&
                                       const __m512 scales[4], const Epilogue& e, const Constants& k,
                                       const Places& places) {
   const int64_t at = row.first + x * row.channels + block.channel;
-  if (e.gives_codes && !e.gives_real && !e.has_residual) {
+  if (k.gives_codes && !k.gives_real && !k.has_residual) {
     __m512i codes[4];
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v) {
-      codes[v] = CodesOf(RealOf(_mm512_cvtepi32_ps(sums[v]), scales[v], e, k, nullptr, 0), e, k);
+      codes[v] = CodesOf(RealOf(_mm512_cvtepi32_ps(sums[v]), scales[v], k, nullptr, 0), k);
     }
-    _mm512_mask_storeu_epi8(places.codes + at, block.mask, Pack(codes));
+    Store<4>(Pack(codes), block.count, places.codes + at);
     return;
   }
   alignas(64) float mixed[64], ordered[64];
@@ -255,8 +336,7 @@ ADZE_VNNI_INLINE void FinishDepthwise(const __m512i sums[4], const DepthwiseRow&
 // kWidth: the kernel's width if it is known and there is one quad of rows; 0: any.
 template <int kWidth>
 ADZE_VNNI_INLINE void RunBlock(const DepthwiseRow& row, const DepthwiseBlock& block,
-                               const Epilogue& e, const Places& places) {
-  const Constants k = Load(e);
+                               const Epilogue& e, const Constants& k, const Places& places) {
   const int64_t quads = row.quads(), per_column = quads * 256;
   __m512i start[4];
   __m512 scales[4];
@@ -307,7 +387,10 @@ ADZE_VNNI_INLINE void RunBlock(const DepthwiseRow& row, const DepthwiseBlock& bl
   }
 }
 
-ADZE_VNNI void RunDepthwise(const DepthwiseRow& row, const Epilogue& e, const Places& places) {
+ADZE_VNNI void RunDepthwise(const DepthwiseRow& given, const Epilogue& e, const Places& to) {
+  const DepthwiseRow row = given;  // copies, as Constants are
+  const Places places = to;
+  const Constants k = Load(e);
   const int64_t quads = row.quads(), columns = row.columns();
   for (int64_t channel = 0; channel < row.channels; channel += 64) {
     DepthwiseBlock block{.channel = channel,
@@ -333,10 +416,12 @@ ADZE_VNNI void RunDepthwise(const DepthwiseRow& row, const Epilogue& e, const Pl
         Interleave(lines, block.mask, row.scratch + (c * quads + q) * 256);
       }
     }
-    if (quads == 1 && row.kernel_width == 3) {
-      RunBlock<3>(row, block, e, places);
+    if (quads != 1 || row.kernel_width != 3) {
+      RunBlock<0>(row, block, e, k, places);
+    } else if (IsSimple(k)) {
+      RunBlock<3>(row, block, e, Simple(k), places);
     } else {
-      RunBlock<0>(row, block, e, places);
+      RunBlock<3>(row, block, e, k, places);
     }
   }
 }
