@@ -21,7 +21,8 @@ namespace {
 enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2, kCancelledExit = 130 };
 
 constexpr const char* kDescription =
-    "adze compresses TensorFlow models: calibration quantization of frozen graphs.\n";
+    "adze compresses TensorFlow models: calibration, retraining, tensor decomposition, int8 "
+    "execution.\n";
 constexpr const char* kFooter =
     "Start with `adze info model.pb`, then `adze quantize --help`.\n"
     "Exit codes: 0 done, 1 something is wrong with the model, the data or the machine,\n"
