@@ -59,7 +59,7 @@ __attribute__((target("avx2,fma"))) float FmaLoop256(int64_t rounds) {
 // GFLOP/s of all threads together.
 double MeasurePeak() {
   const bool wide = __builtin_cpu_supports("avx512f");
-  constexpr int64_t kRounds = 4'000'000;
+  constexpr int64_t kRounds = 40'000'000;  // much longer than threads take to wake up
   volatile float sink = 0;
   const double start = Seconds();
 #pragma omp parallel num_threads(NumThreads())
@@ -86,7 +86,7 @@ __attribute__((target("avx512f,avx512vnni"))) int VnniLoop(int64_t rounds) {
 // GOP/s of all threads together; 0 without VNNI.
 double MeasureIntegerPeak() {
   if (!__builtin_cpu_supports("avx512vnni")) return 0;
-  constexpr int64_t kRounds = 4'000'000;
+  constexpr int64_t kRounds = 40'000'000;  // much longer than threads take to wake up
   volatile int sink = 0;
   const double start = Seconds();
 #pragma omp parallel num_threads(NumThreads())

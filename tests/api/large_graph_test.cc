@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "adze/api.h"
 #include "adze/graph_def.h"
@@ -39,9 +39,8 @@ Graph MillionNodes() {
   return graph;
 }
 
-double SecondsSince(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
+// Of the processor: other tests may run beside this one.
+double Seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 int64_t PeakBytes() {
   rusage usage;
@@ -62,15 +61,15 @@ TEST(SlowLargeGraphTest, AMillionNodesAreReadPreparedAndWritten) {
   waitpid(child, &status, 0);
   ASSERT_EQ(status, 0);
 
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = Seconds();
   Graph graph = LoadModel({.path = folder / "large.pb"});
-  const double read = SecondsSince(begin);
+  const double read = Seconds() - begin;
   EXPECT_EQ(graph.size(), 1000001u);
   PrepareModel(graph);
-  const double prepared = SecondsSince(begin);
+  const double prepared = Seconds() - begin;
   EXPECT_EQ(graph.size(), 4 * 125000u + 1);  // a constant, Mul, Relu and AddV2 a block
   WriteGraphDef(graph, folder / "prepared.pb");
-  const double written = SecondsSince(begin);
+  const double written = Seconds() - begin;
   std::printf("read %.1f s, prepared %.1f s, written %.1f s, peak %.2f GB\n", read, prepared - read,
               written - prepared, PeakBytes() * 1e-9);
   EXPECT_LT(read, 5);
