@@ -11,6 +11,7 @@
 #include "adze/progress.h"
 #include "cli/command.h"
 #include "cli/support/options.h"
+#include "cli/support/runnable_model.h"
 
 namespace adze {
 namespace {
@@ -25,15 +26,9 @@ struct Flags {
 
 void Run(const Flags& flags, bool quiet) {
   const ModelSource source = ToModelSource(flags.model);
-  std::optional<IntegerGraph> integers;
-  std::optional<Graph> real;
-  if (flags.engine == "int8") {
-    integers = LoadIntegerModel(source);
-  } else {
-    real = LoadModel(source);
-    PrepareModel(*real);
-  }
-  const Graph& graph = integers ? integers->graph : *real;
+  RunnableModel model = LoadRunnableModel(source, flags.engine);
+  if (model.real) PrepareModel(*model.real);
+  const Graph& graph = model.graph();
   SkippedSamples skipped;
   const std::unique_ptr<Dataset> data =
       OpenData(ToDataSource(flags.data), ModelInputs(graph, source), &skipped);

@@ -8,6 +8,7 @@
 #include "adze/session.h"
 #include "cli/command.h"
 #include "cli/support/options.h"
+#include "cli/support/runnable_model.h"
 
 namespace adze {
 namespace {
@@ -28,14 +29,8 @@ void Run(const Flags& flags) {
     source.outputs.push_back(name.empty() ? file : name);
     files.push_back(name.empty() ? "" : file);
   }
-  std::optional<IntegerGraph> integers;
-  std::optional<Graph> real;
-  if (flags.engine == "int8") {
-    integers = LoadIntegerModel(source);
-  } else {
-    real = LoadModel(source);
-  }
-  const Graph& graph = integers ? integers->graph : *real;
+  const RunnableModel model = LoadRunnableModel(source, flags.engine);
+  const Graph& graph = model.graph();
   const std::vector<InputSpec> inputs = ModelInputs(graph, source);
   std::map<std::string, Tensor> feeds;
   for (const std::string& text : flags.inputs) {

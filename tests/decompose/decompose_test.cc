@@ -10,6 +10,7 @@
 #include "adze/registry.h"
 #include "adze/session.h"
 #include "decompose/golden_cases.h"
+#include "decompose/random_tensor.h"
 #include "decompose/spatial.h"
 #include "decompose/symmetric_eigen.h"
 #include "relative_error.h"
@@ -18,14 +19,6 @@ namespace adze {
 namespace {
 
 using nlohmann::json;
-
-Tensor RandomTensor(Shape shape, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  Tensor tensor(DType::kFloat, std::move(shape));
-  for (float& x : tensor.mutable_data<float>()) x = normal(random);
-  return tensor;
-}
 
 struct Geometry {
   int64_t kh = 3, kw = 3, inputs = 64, outputs = 64, stride_h = 1, stride_w = 1;

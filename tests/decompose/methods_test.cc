@@ -8,18 +8,11 @@
 #include "decompose/layer_data.h"
 #include "decompose/method.h"
 #include "decompose/product_kernel.h"
+#include "decompose/random_tensor.h"
 #include "relative_error.h"
 
 namespace adze {
 namespace {
-
-Tensor RandomTensor(Shape shape, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  Tensor tensor(DType::kFloat, std::move(shape));
-  for (float& x : tensor.mutable_data<float>()) x = normal(random);
-  return tensor;
-}
 
 // Images whose channels hang together: 24 mixtures of 5.
 class Mixtures : public Dataset {
