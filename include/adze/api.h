@@ -150,11 +150,15 @@ struct DecomposeJob {
   std::filesystem::path output;   // the graph to write; may be empty
   // Prefix of a checkpoint to write, to go on training from in TensorFlow; may be empty.
   std::filesystem::path checkpoint = {};
+  // Measured times of ways to decompose: taken from this file if it is there, and all written to
+  // it. May be empty.
+  std::filesystem::path latencies = {};
 };
 struct DecomposeResult {
   std::vector<LayerDecomposition> layers;
   std::vector<std::filesystem::path> files;
   double seconds = 0;
+  int64_t timed = 0;  // ways to decompose a layer that this run has timed
   SkippedSamples skipped = {};
 };
 // Decomposes a model's convolutions (adze/decompose.h) and writes it.

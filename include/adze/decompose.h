@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -32,10 +33,30 @@ struct DecomposeData {
 
 // How ranks are chosen.
 enum class RankRule {
-  kEvbmf,   // AMCT's, per layer; method "amct" only
-  kEnergy,  // per layer the least that keeps a share of the kernel's (output's) power
-  kMacs,    // for all layers together: within a share of their multiply-accumulates
-  kSize,    // within a share of their weights
+  kEvbmf,    // AMCT's, per layer; method "amct" only
+  kEnergy,   // per layer the least that keeps a share of the kernel's (output's) power
+  kMacs,     // for all layers together: within a share of their multiply-accumulates
+  kSize,     // within a share of their weights
+  kLatency,  // within a share of the time that they take on this machine
+};
+
+// Milliseconds of a sample, by what was timed: "2 threads, 14x14 SAME 1x1: 3x3x256x256" is a
+// convolution, "...: 3x1x256x128, 1x3x128x256" what stands for it.
+using LatencyTable = std::map<std::string, double>;
+
+// A JSON object of them. kBadFile names an entry that is no time.
+LatencyTable ReadLatencyTable(const std::filesystem::path& file);
+void WriteLatencyTable(const LatencyTable& table, const std::filesystem::path& file);
+
+// How ways to decompose a layer are timed: each in this library's float32 engine, one sample at a
+// time, with random weights.
+struct LatencyOptions {
+  // Leave out ways that take longer than the layer. Always so where time is the budget.
+  bool leave_out_slower = false;
+  int num_threads = 1;
+  int rounds = 9;  // in each of which every way runs once; the median counts
+  // Times that are known; those that are not are added. May be null.
+  LatencyTable* table = nullptr;
 };
 
 struct DecomposeOptions {
@@ -44,6 +65,13 @@ struct DecomposeOptions {
   RankRule rule = RankRule::kEvbmf;
   double share = 0;  // of power to keep, or of the cost of the layers that pass the filter
   DecomposeFilter filter = DecomposeFilter::kCurrent;
+  // 1 x 1 convolutions and MatMuls too, whatever the filter, by truncated singular value
+  // decomposition. Not with method "amct".
+  bool pointwise = false;
+  // Judge ways by what is left of them with 8-bit weights (a scale per output channel), and scale
+  // the channels between their kernels so that both kernels have ranges alike.
+  bool for_int8 = false;
+  LatencyOptions latency = {};
   DecomposeData data = {};
   // Called after each layer with those done and those to do.
   std::function<void(int64_t, int64_t)> progress = {};
@@ -54,18 +82,21 @@ struct LayerDecomposition {
   std::string name;
   std::string reason;  // why it stays as it is; empty: it is decomposed
   Shape kernel;        // [height, width, inputs, outputs]
-  std::string method;  // "spatial", "channel", "tucker"
+  std::string method;  // "spatial", "channel", ...
   std::string mode;    // of "spatial": SCFK, SCSK, FCFK or FCSK
   std::vector<int64_t> ranks;
   std::optional<int64_t> evbmf_rank;  // before it is clamped and rounded
   double error = 0;                   // |W - W'| / |W|, Frobenius norms, before correction
   // |Y - Y'| / |Y| of the layer's output on the data, its input being right, before correction.
   std::optional<double> data_error;
+  // The same (without data: as `error`) with 8-bit weights; of a budget for int8.
+  std::optional<double> int8_error;
   std::vector<std::string> nodes;  // the convolutions in its place, first to last
   std::vector<Shape> kernels;      // of these
   int64_t weights_before = 0, weights_after = 0;
   // Multiply-accumulates of one sample, where the image's size is known.
   std::optional<int64_t> macs_before, macs_after;
+  std::optional<double> ms_before, ms_after;  // where they were timed
 };
 
 // Replaces convolutions by several that do nearly the same with fewer multiplications. In AMCT's
@@ -78,7 +109,7 @@ struct LayerDecomposition {
 // (bias, batch norm) stands behind the last one. Returns every convolution in topological order.
 // kBadFile names a layer whose weight holds a number that is not finite; kInvalidArgument one whose
 // decomposition needs more memory than there is, before it is begun, or the least possible share
-// where the given one cannot be met.
+// where the given one cannot be met. MatMuls follow where they were asked for.
 std::vector<LayerDecomposition> Decompose(Graph& graph, const DecomposeOptions& options = {});
 
 // Methods besides "amct" and "auto", with what they do.

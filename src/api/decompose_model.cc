@@ -19,12 +19,24 @@ DecomposeResult DecomposeModel(const DecomposeJob& job) {
     data = OpenData(job.data, ModelInputs(graph, job.model), &result.skipped);
     options.data.dataset = data.get();
   }
+  LatencyTable table;
+  if (!job.latencies.empty()) {
+    CheckWritable(job.latencies);
+    if (std::filesystem::exists(job.latencies)) table = ReadLatencyTable(job.latencies);
+  }
+  options.latency.table = &table;
+  const auto known = static_cast<int64_t>(table.size());
   ErrorScope scope("file", job.model.path.string());
   const auto start = std::chrono::steady_clock::now();
   result.layers = Decompose(graph, options);
+  result.timed = static_cast<int64_t>(table.size()) - known;
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   result.seconds = seconds.count();
   KeepOutputNames(graph);
+  if (result.timed > 0 && !job.latencies.empty()) {
+    WriteLatencyTable(table, job.latencies);
+    result.files.push_back(job.latencies);
+  }
   if (!job.output.empty()) {
     WriteGraphDef(graph, job.output);
     result.files.push_back(job.output);

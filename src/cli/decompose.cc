@@ -21,7 +21,11 @@ struct Flags {
   ModelFlags model;
   DataFlags data;
   std::string method = "amct", rank_rule;
-  std::optional<double> macs, size, energy;
+  std::optional<double> macs, size, latency, energy;
+  std::string latencies;
+  int latency_threads = 1;
+  bool no_timing = false;
+  bool pointwise = false, for_int8 = false;
   int64_t samples = 64;
   bool no_weighing = false, no_correction = false;
   std::string output, checkpoint;
@@ -37,14 +41,41 @@ std::string Millions(const std::optional<int64_t>& macs) {
   return macs ? fmt::format("{:.2f}", static_cast<double>(*macs) * 1e-6) : "";
 }
 
-// Multiply-accumulates of all decomposed layers together, before and after.
-std::pair<int64_t, int64_t> SumMacs(const DecomposeResult& result) {
-  std::pair<int64_t, int64_t> sum = {0, 0};
+// The sum over all layers that have both, before and after.
+template <typename T>
+std::pair<T, T> Sum(const DecomposeResult& result, std::optional<T> LayerDecomposition::*before,
+                    std::optional<T> LayerDecomposition::*after) {
+  std::pair<T, T> sum = {0, 0};
   for (const LayerDecomposition& layer : result.layers) {
-    sum.first += layer.macs_before.value_or(0);
-    sum.second += layer.macs_after.value_or(0);
+    sum.first += (layer.*before).value_or(0);
+    sum.second += (layer.*after).value_or(0);
   }
   return sum;
+}
+
+std::pair<int64_t, int64_t> SumMacs(const DecomposeResult& result) {
+  return Sum(result, &LayerDecomposition::macs_before, &LayerDecomposition::macs_after);
+}
+
+std::pair<double, double> SumTimes(const DecomposeResult& result) {
+  return Sum(result, &LayerDecomposition::ms_before, &LayerDecomposition::ms_after);
+}
+
+// Columns that some runs only have, before the note.
+void AddOptionalColumns(const DecomposeResult& result, std::vector<std::string>* header,
+                        std::vector<std::vector<std::string>>* rows) {
+  const auto add = [&](const char* title, std::optional<double> LayerDecomposition::*member) {
+    const auto has = [&](const LayerDecomposition& layer) { return (layer.*member).has_value(); };
+    if (std::none_of(result.layers.begin(), result.layers.end(), has)) return;
+    header->insert(header->end() - 1, title);
+    for (size_t i = 0; i < rows->size(); ++i) {
+      const std::optional<double>& value = result.layers[i].*member;
+      (*rows)[i].insert((*rows)[i].end() - 1, value ? fmt::format("{:.4f}", *value) : "");
+    }
+  };
+  add("in int8", &LayerDecomposition::int8_error);
+  add("ms", &LayerDecomposition::ms_before);
+  add("after", &LayerDecomposition::ms_after);
 }
 
 void PrintTable(const DecomposeResult& result) {
@@ -62,9 +93,10 @@ void PrintTable(const DecomposeResult& result) {
                     Millions(layer.macs_after), fmt::format("{:.4f}", layer.error),
                     layer.data_error ? fmt::format("{:.4f}", *layer.data_error) : "", ""});
   }
-  fmt::print("{}", FormatTable({"layer", "kernel", "method", "rank", "MMACs", "after", "error",
-                                "on data", "note"},
-                               rows, {0, 2, 8}));
+  std::vector<std::string> header = {"layer", "kernel", "method",  "rank", "MMACs",
+                                     "after", "error",  "on data", "note"};
+  AddOptionalColumns(result, &header, &rows);
+  fmt::print("{}", FormatTable(header, rows, {0, 2, header.size() - 1}));
 }
 
 nlohmann::ordered_json ToJson(const DecomposeResult& result) {
@@ -81,6 +113,7 @@ nlohmann::ordered_json ToJson(const DecomposeResult& result) {
       if (layer.evbmf_rank) entry["evbmf_rank"] = *layer.evbmf_rank;
       entry["error"] = layer.error;
       if (layer.data_error) entry["data_error"] = *layer.data_error;
+      if (layer.int8_error) entry["int8_error"] = *layer.int8_error;
       entry["nodes"] = nlohmann::ordered_json::array();
       for (size_t i = 0; i < layer.nodes.size(); ++i) {
         entry["nodes"].push_back({{"name", layer.nodes[i]}, {"kernel", layer.kernels[i].dims()}});
@@ -90,10 +123,13 @@ nlohmann::ordered_json ToJson(const DecomposeResult& result) {
     } else {
       entry["reason"] = layer.reason;
     }
+    if (layer.ms_before) entry["milliseconds"] = {*layer.ms_before, *layer.ms_after};
     json["layers"].push_back(std::move(entry));
   }
   const auto [before, after] = SumMacs(result);
   json["macs"] = {before, after};
+  if (const auto [ms, ms_after] = SumTimes(result); ms > 0) json["milliseconds"] = {ms, ms_after};
+  json["timed"] = result.timed;
   json["skipped"] = SkippedAsJson(result.skipped);
   json["files"] = nlohmann::ordered_json::array();
   for (const auto& file : result.files) json["files"].push_back(file.string());
@@ -112,6 +148,12 @@ void PrintSummary(const DecomposeResult& result) {
                100.0 * static_cast<double>(after) / static_cast<double>(before));
   }
   fmt::print("\n");
+  if (const auto [ms, ms_after] = SumTimes(result); ms > 0) {
+    fmt::print("time of the layers that pass the filter, one by one: {:.2f} -> {:.2f} ms", ms,
+               ms_after);
+    if (result.timed > 0) fmt::print("; timed {} convolutions and ways", result.timed);
+    fmt::print("\n");
+  }
   for (const auto& file : result.files) fmt::print("wrote {}\n", file.string());
   PrintSkipped(result.skipped);
 }
@@ -119,8 +161,10 @@ void PrintSummary(const DecomposeResult& result) {
 // The rule and its number, as far as they follow from the flags.
 void SetRule(const Flags& flags, DecomposeOptions* options) {
   constexpr ErrorCode kBad = ErrorCode::kInvalidArgument;
-  Require(flags.macs.has_value() + flags.size.has_value() + flags.energy.has_value() <= 1, kBad,
-          "give only one of --macs, --size and --energy");
+  Require(flags.macs.has_value() + flags.size.has_value() + flags.latency.has_value() +
+                  flags.energy.has_value() <=
+              1,
+          kBad, "give only one of --macs, --size, --latency and --energy");
   std::string rule = "evbmf";
   const auto set = [&](const std::optional<double>& share, RankRule which, const char* name) {
     if (!share) return;
@@ -130,14 +174,18 @@ void SetRule(const Flags& flags, DecomposeOptions* options) {
   };
   set(flags.macs, RankRule::kMacs, "budget");
   set(flags.size, RankRule::kSize, "budget");
+  set(flags.latency, RankRule::kLatency, "budget");
   set(flags.energy, RankRule::kEnergy, "energy");
   Require(flags.rank_rule.empty() || flags.rank_rule == rule, kBad, "--rank-rule ", flags.rank_rule,
-          flags.rank_rule == "evbmf"    ? " takes no --macs, --size or --energy"
-          : flags.rank_rule == "budget" ? " needs --macs or --size"
+          flags.rank_rule == "evbmf"    ? " takes no --macs, --size, --latency or --energy"
+          : flags.rank_rule == "budget" ? " needs --macs, --size or --latency"
                                         : " needs --energy");
   Require((flags.method == "amct") == (rule == "evbmf"), kBad, "--method ", flags.method,
           flags.method == "amct" ? " has AMCT's own ranks; give another method, such as auto"
-                                 : " needs --macs, --size or --energy");
+                                 : " needs --macs, --size, --latency or --energy");
+  Require(
+      flags.method != "amct" || !flags.pointwise, kBad,
+      "--method amct takes no 1x1 convolutions and no MatMul; give another one for --pointwise");
 }
 
 void Run(const Flags& flags, bool quiet) {
@@ -149,6 +197,11 @@ void Run(const Flags& flags, bool quiet) {
   if (flags.filter == "any") job.options.filter = DecomposeFilter::kAny;
   job.options.method = flags.method;
   SetRule(flags, &job.options);
+  job.options.pointwise = flags.pointwise;
+  job.options.for_int8 = flags.for_int8;
+  job.options.latency.leave_out_slower = flags.method == "auto" && !flags.no_timing;
+  job.options.latency.num_threads = flags.latency_threads;
+  job.latencies = flags.latencies;
   job.data = ToDataSource(flags.data);
   if (!job.data.empty()) RequireData(flags.data, quiet || flags.json);
   job.options.data.samples = flags.samples;
@@ -191,9 +244,31 @@ void AddRankFlags(CLI::App& app, Flags& flags) {
   app.add_option("--size", flags.size, "Weights that may remain, likewise")
       ->check(CLI::Range(0.0, 1.0))
       ->type_name("SHARE");
+  app.add_option(
+         "--latency", flags.latency,
+         "Time that may remain, likewise: measured here, each layer alone, sample by sample")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("SHARE");
   app.add_option("--energy", flags.energy, "Share of each kernel's power to keep")
       ->check(CLI::Range(0.0, 1.0))
       ->type_name("SHARE");
+  app.add_flag("--pointwise", flags.pointwise,
+               "1x1 convolutions and MatMul too, by truncated singular value decomposition");
+  app.add_flag("--for-int8", flags.for_int8,
+               "Judge by the loss with 8-bit weights, and balance the kernels' ranges");
+}
+
+void AddTimingFlags(CLI::App& app, Flags& flags) {
+  app.add_option("--latencies", flags.latencies,
+                 "JSON of measured times: those in it are used, others measured and added; the "
+                 "same file gives the same choice")
+      ->type_name("FILE");
+  app.add_option("--latency-threads", flags.latency_threads, "Threads of a timed run")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_flag("--no-timing", flags.no_timing,
+               "Let --method auto take ways that run slower than the layer, without timing them");
 }
 
 }  // namespace
@@ -217,6 +292,7 @@ void register_decompose(CommandRegistry& commands) {
                         "Also write PREFIX.meta, .index and .data-..., to fine-tune in TensorFlow")
              ->type_name("PREFIX");
          AddRankFlags(app, *flags);
+         AddTimingFlags(app, *flags);
          AddDataFlags(app, flags->data);
          app.add_option("--samples", flags->samples, "Samples of the data to learn from")
              ->check(CLI::PositiveNumber)

@@ -18,7 +18,7 @@ AmctDecomposition DecomposeAsAmct(const Shape& kernel, std::span<const float> we
   const int64_t most = std::min(matrix.rows(), matrix.rows() / 4 + 16);
   RequireMemory(SymmetricEigen::BytesFor(matrix.rows(), most) +
                     2 * most * matrix.columns() * static_cast<int64_t>(sizeof(float)),
-                AvailableMemory());
+                AvailableMemory(), "the kernel's decomposition");
   const SymmetricEigen eigen(matrix.Gram());
   found.evbmf_rank = SolveEvbmf(eigen.values(), matrix.columns()).rank;
   found.rank = AmctRank(found.evbmf_rank, matrix.rows(), std::min(kernel[2], kernel[3]));

@@ -12,8 +12,9 @@ namespace {
 
 double PenaltyOf(double lost) { return -std::log(std::max(1 - lost, 1e-9)); }
 
-// Choices on the lower convex hull of cost and penalty, the dearest first.
-std::vector<size_t> HullOf(const std::vector<LayerChoice>& choices) {
+}  // namespace
+
+std::vector<size_t> LowerHull(const std::vector<LayerChoice>& choices) {
   std::vector<size_t> order(choices.size()), hull;
   std::iota(order.begin(), order.end(), 0);
   const auto penalty = [&](size_t i) { return PenaltyOf(choices[i].lost); };
@@ -35,8 +36,6 @@ std::vector<size_t> HullOf(const std::vector<LayerChoice>& choices) {
   std::reverse(hull.begin(), hull.end());
   return hull;
 }
-
-}  // namespace
 
 std::vector<size_t> ChooseWithin(const std::vector<std::vector<LayerChoice>>& layers, double share,
                                  const char* unit) {
@@ -60,7 +59,7 @@ std::vector<size_t> ChooseWithin(const std::vector<std::vector<LayerChoice>>& la
          l});
   };
   for (size_t l = 0; l < layers.size(); ++l) {
-    hulls.push_back(HullOf(layers[l]));
+    hulls.push_back(LowerHull(layers[l]));
     cost += layers[l][hulls[l].front()].cost;
     least += layers[l][hulls[l].back()].cost;
     all += layers[l][0].cost;

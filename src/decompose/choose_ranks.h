@@ -13,6 +13,9 @@ struct LayerChoice {
   double lost = 0;
 };
 
+// Those on the lower convex hull of cost and penalty, the dearest first.
+std::vector<size_t> LowerHull(const std::vector<LayerChoice>& choices);
+
 // For each layer the number of one of its choices, such that all costs together are at most
 // the share `budget` of the cost of their first choices, which lose nothing, and little is lost:
 // the sum of -ln(1 - lost) is least among the choices on the lower convex hulls (a multiple-choice

@@ -18,14 +18,30 @@ void AddReason(bool holds, const std::string& reason, std::string* reasons) {
   if (holds) *reasons += (reasons->empty() ? "" : "; ") + reason;
 }
 
+// A MatMul as a convolution.
+Convolution AsConvolution(Node* node) {
+  Convolution product{.node = node, .weight = ConstantBehind(node->input(1))};
+  product.kernel = Shape::UnknownRank();
+  if (!product.weight) return product;
+  const Shape& weight = product.weight->const_value().shape();
+  Require(weight.rank() == 2, ErrorCode::kBadFile, "the weight has shape ", weight.ToString(),
+          "; the rank must be 2");
+  const bool transposed = node->attr<bool>("transpose_b", false);
+  product.kernel = {1, 1, weight[transposed], weight[!transposed]};
+  product.window.height.input = product.window.height.output = 1;
+  product.window.width.input = product.window.width.output = 1;
+  return product;
+}
+
 }  // namespace
 
-std::vector<Convolution> FindConvolutions(const Graph& graph) {
+std::vector<Convolution> FindConvolutions(const Graph& graph, bool products) {
   const ShapeMap shapes = InferShapes(graph);
   std::vector<Convolution> found;
   for (Node* node : graph.TopologicalOrder()) {
-    if (node->op() != "Conv2D") continue;
     ErrorScope scope("node", node->name());
+    if (products && node->op() == "MatMul") found.push_back(AsConvolution(node));
+    if (node->op() != "Conv2D") continue;
     Convolution convolution{.node = node, .weight = ConstantBehind(node->input(1))};
     convolution.kernel =
         convolution.weight ? convolution.weight->const_value().shape() : Shape::UnknownRank();
@@ -44,11 +60,14 @@ std::vector<Convolution> FindConvolutions(const Graph& graph) {
   return found;
 }
 
-std::string ReasonToStay(const Convolution& c, DecomposeFilter filter) {
+std::string ReasonToStay(const Convolution& c, DecomposeFilter filter, bool pointwise) {
   if (!c.weight) return "the weight is not constant";
   const DType dtype = c.weight->const_value().dtype();
   if (dtype != DType::kFloat && dtype != DType::kHalf && dtype != DType::kDouble) {
     return "the weight is " + Name(dtype) + ", not float16, float32 or float64";
+  }
+  if (c.is_product()) {
+    return c.node->attr<bool>("transpose_a", false) ? "its data is transposed" : "";
   }
   std::string reasons;
   const auto by = [](int64_t a, int64_t b) { return std::to_string(a) + "x" + std::to_string(b); };
@@ -56,7 +75,8 @@ std::string ReasonToStay(const Convolution& c, DecomposeFilter filter) {
   const auto& w = c.window.width;
   AddReason(c.groups > 1, std::to_string(c.groups) + " groups", &reasons);
   AddReason(h.dilation > 1 || w.dilation > 1, "dilation " + by(h.dilation, w.dilation), &reasons);
-  if (filter == DecomposeFilter::kAny) return reasons;
+  const bool is_pointwise = c.height() == 1 && c.width() == 1;
+  if (filter == DecomposeFilter::kAny || (pointwise && is_pointwise)) return reasons;
   const int64_t kernel = std::min(c.height(), c.width());
   AddReason(kernel < 3, "kernel " + by(c.height(), c.width()) + " is smaller than 3x3", &reasons);
   if (filter == DecomposeFilter::kSquare) {
@@ -75,13 +95,22 @@ std::string ReasonToStay(const Convolution& c, DecomposeFilter filter) {
 }
 
 Tensor FiniteWeight(const Convolution& convolution) {
-  const Tensor weight = Cast(convolution.weight->const_value(), DType::kFloat);
+  Tensor weight = Cast(convolution.weight->const_value(), DType::kFloat);
   const std::span<const float> values = weight.data<float>();
   const auto bad =
       std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
   Require(bad == values.end(), ErrorCode::kBadFile, "weight '", convolution.weight->name(),
           "' holds ", bad == values.end() ? 0.0f : *bad, " at element ", bad - values.begin(),
           "; decomposition needs finite weights");
+  if (convolution.is_product() && convolution.node->attr<bool>("transpose_b", false)) {
+    const int64_t inputs = convolution.inputs(), outputs = convolution.outputs();
+    Tensor transposed(DType::kFloat, {inputs, outputs});
+    const std::span<float> to = transposed.mutable_data<float>();
+    for (int64_t i = 0; i < inputs; ++i) {
+      for (int64_t o = 0; o < outputs; ++o) to[i * outputs + o] = values[o * inputs + i];
+    }
+    weight = std::move(transposed);
+  }
   return weight;
 }
 

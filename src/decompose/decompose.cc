@@ -1,6 +1,7 @@
 #include "adze/decompose.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "adze/cancel.h"
@@ -8,115 +9,77 @@
 #include "adze/registry.h"
 #include "decompose/amct.h"
 #include "decompose/choose_ranks.h"
+#include "decompose/int8_factors.h"
 #include "decompose/layer_data.h"
+#include "decompose/memory.h"
 #include "decompose/method.h"
 #include "decompose/product_kernel.h"
+#include "decompose/ways.h"
 
 namespace adze {
 namespace {
 
-// A weight that is to be decomposed, and the convolutions that read it.
-struct SharedWeight {
-  std::vector<Convolution*> readers;
-  std::vector<float> moments;  // of the first reader's input; may be empty
-  Tensor weight;
-  LayerDecomposition found;  // what is the same for all readers
-  std::vector<Factor> factors;
-
-  const Convolution& first() const { return *readers[0]; }
-  KernelToSplit kernel(bool weigh) const {
-    return {first(), weight.data<float>(),
-            weigh ? std::span<const float>(moments) : std::span<const float>()};
-  }
-};
-
-int64_t CostOf(const SharedWeight& shared, const std::vector<Factor>* factors, RankRule rule) {
-  if (rule != RankRule::kMacs) {
-    return factors ? WeightsOf(*factors) : shared.first().kernel.num_elements();
-  }
-  int64_t macs = 0;
-  for (const Convolution* c : shared.readers) macs += factors ? MacsOf(*c, *factors) : MacsOf(*c);
-  return macs;
-}
-
-// Every way to decompose a weight, the first being to leave it.
-struct Ways {
-  struct Way {
-    std::string method;
-    std::vector<int64_t> ranks;
-  };
-  std::map<std::string, std::unique_ptr<SplitKernel>> splits;
-  std::vector<Way> ways;
-  std::vector<LayerChoice> choices;
-};
-
-Ways WaysOf(const SharedWeight& shared, const DecomposeOptions& options) {
-  constexpr int64_t kStep = 8;
-  Ways ways;
-  const int64_t all = CostOf(shared, nullptr, options.rule);
-  ways.ways.push_back({});
-  ways.choices.push_back({all, 0});
-  for (const auto& [name, method] : Builtin<DecompositionMethodRegistry>().all()) {
-    if (options.method != "auto" && options.method != name) continue;
-    std::unique_ptr<SplitKernel> split = method.split(shared.kernel(options.data.weigh));
-    if (!split) continue;
-    for (const RankChoice& choice : split->Choices(kStep)) {
-      const std::vector<Factor> shapes = split->Shapes(choice.ranks);
-      const int64_t cost = CostOf(shared, &shapes, options.rule);
-      if (cost >= all) break;
-      ways.ways.push_back({name, choice.ranks});
-      ways.choices.push_back({cost, choice.lost});
-    }
-    ways.splits[name] = std::move(split);
-  }
-  return ways;
-}
-
 // The cheapest way that keeps the share of power.
-size_t CheapestThatKeeps(const Ways& ways, double share) {
+size_t CheapestThatKeeps(const std::vector<LayerChoice>& choices, double share) {
   size_t best = 0;
-  for (size_t i = 1; i < ways.choices.size(); ++i) {
-    const LayerChoice& choice = ways.choices[i];
-    if (1 - choice.lost >= share && choice.cost < ways.choices[best].cost) best = i;
+  for (size_t i = 1; i < choices.size(); ++i) {
+    if (1 - choices[i].lost >= share && choices[i].cost < choices[best].cost) best = i;
   }
   return best;
 }
 
+const char* UnitOf(RankRule rule) {
+  switch (rule) {
+    case RankRule::kMacs:
+      return "multiply-accumulates";
+    case RankRule::kLatency:
+      return "measured time";
+    default:
+      return "weights";
+  }
+}
+
+void Apply(const Ways& ways, const Way& way, const DecomposeOptions& options,
+           SharedWeight* shared) {
+  LayerDecomposition& found = shared->found;
+  found.ms_before = ways.all()[0].milliseconds;
+  found.ms_after = way.milliseconds;
+  if (way.factors.empty()) {
+    found.reason = ways.all().size() == 1              ? "no way costs less"
+                   : options.rule == RankRule::kEnergy ? "no cheaper way keeps as much of it"
+                                                       : "decomposing others loses less";
+    return;
+  }
+  found.method = way.method;
+  found.mode = ways.mode(way);
+  found.ranks = way.ranks;
+  shared->factors = ways.Solve(way);
+  found.error = RelativeLoss(shared->weight.data<float>(), ProductKernel(shared->factors),
+                             shared->first().outputs(), {});
+  if (options.for_int8) found.int8_error = std::sqrt(way.choice.lost);
+}
+
 void SplitByRule(std::vector<SharedWeight>& weights, const DecomposeOptions& options) {
-  std::vector<Ways> all;
+  std::vector<std::unique_ptr<Ways>> all;
   std::vector<std::vector<LayerChoice>> choices;
   int64_t done = 0;
   for (const SharedWeight& shared : weights) {
     ThrowIfCancelled();
     ErrorScope scope("layer", shared.first().node->name());
-    all.push_back(WaysOf(shared, options));
-    choices.push_back(all.back().choices);
+    all.push_back(std::make_unique<Ways>(shared, options));
+    choices.push_back(all.back()->choices());
     if (options.progress) options.progress(++done, static_cast<int64_t>(2 * weights.size()));
   }
   std::vector<size_t> chosen;
   if (options.rule == RankRule::kEnergy) {
-    for (const Ways& ways : all) chosen.push_back(CheapestThatKeeps(ways, options.share));
+    for (const auto& layer : choices) chosen.push_back(CheapestThatKeeps(layer, options.share));
   } else {
-    chosen = ChooseWithin(choices, options.share,
-                          options.rule == RankRule::kMacs ? "multiply-accumulates" : "weights");
+    chosen = ChooseWithin(choices, options.share, UnitOf(options.rule));
   }
   for (size_t i = 0; i < weights.size(); ++i) {
     ThrowIfCancelled();
-    LayerDecomposition& found = weights[i].found;
-    if (chosen[i] == 0) {
-      found.reason = "decomposing others loses less";
-      if (options.rule == RankRule::kEnergy) found.reason = "no cheaper way keeps as much of it";
-    } else {
-      const Ways::Way& way = all[i].ways[chosen[i]];
-      const SplitKernel& split = *all[i].splits.at(way.method);
-      found.method = way.method;
-      found.mode = split.mode();
-      found.ranks = way.ranks;
-      weights[i].factors = split.Solve(way.ranks);
-      found.error = RelativeLoss(weights[i].weight.data<float>(), ProductKernel(weights[i].factors),
-                                 weights[i].first().outputs(), {});
-    }
-    all[i] = {};
+    Apply(*all[i], all[i]->all()[chosen[i]], options, &weights[i]);
+    all[i].reset();
     if (options.progress) options.progress(++done, static_cast<int64_t>(2 * weights.size()));
   }
 }
@@ -133,6 +96,12 @@ void SplitAsAmct(std::vector<SharedWeight>& weights, const DecomposeOptions& opt
     shared.found.evbmf_rank = amct.evbmf_rank;
     shared.found.error = amct.error;
     shared.factors = std::move(amct.factors);
+    if (options.for_int8) {
+      BalanceFactors(&shared.factors);
+      shared.found.int8_error =
+          RelativeInt8Loss(shared.weight.data<float>(), shared.factors, shared.first().outputs(),
+                           shared.weighing(options.data));
+    }
     if (options.progress) options.progress(++done, static_cast<int64_t>(weights.size()));
   }
 }
@@ -146,8 +115,15 @@ void CheckOptions(const DecomposeOptions& options) {
   Require(is_amct == (options.rule == RankRule::kEvbmf), kBad,
           is_amct ? "method amct has ranks of its own; choose another method for a budget"
                   : "this method needs a budget or a share of power to keep");
+  Require(!is_amct || !options.pointwise, kBad,
+          "method amct takes no 1x1 convolutions and no MatMul; choose another one");
   Require(is_amct || (options.share > 0 && options.share <= 1), kBad, "the share ", options.share,
           " is not above 0 and at most 1");
+}
+
+bool NeedsSizes(const DecomposeOptions& options) {
+  return options.rule == RankRule::kMacs || options.rule == RankRule::kLatency ||
+         options.latency.leave_out_slower;
 }
 
 void AddMoments(const Graph& graph, std::vector<SharedWeight>& weights, const DecomposeData& data) {
@@ -190,14 +166,14 @@ std::map<std::string, std::string> DecompositionMethods() {
 
 std::vector<LayerDecomposition> Decompose(Graph& graph, const DecomposeOptions& options) {
   CheckOptions(options);
-  std::vector<Convolution> convolutions = FindConvolutions(graph);
+  std::vector<Convolution> convolutions = FindConvolutions(graph, options.pointwise);
   std::vector<SharedWeight> weights;
   std::map<const Node*, size_t> by_weight;
   std::map<const Node*, std::string> reasons;
   for (Convolution& convolution : convolutions) {
     ErrorScope scope("layer", convolution.node->name());
-    std::string reason = ReasonToStay(convolution, options.filter);
-    if (reason.empty() && options.rule == RankRule::kMacs && !convolution.has_sizes()) {
+    std::string reason = ReasonToStay(convolution, options.filter, options.pointwise);
+    if (reason.empty() && NeedsSizes(options) && !convolution.has_sizes()) {
       reason = "the size of its image is not known; give --input-shape";
     }
     if (!reason.empty()) {
@@ -207,6 +183,10 @@ std::vector<LayerDecomposition> Decompose(Graph& graph, const DecomposeOptions& 
     auto [found, is_new] = by_weight.try_emplace(convolution.weight, weights.size());
     if (is_new) weights.push_back({.weight = FiniteWeight(convolution)});
     weights[found->second].readers.push_back(&convolution);
+  }
+  if (options.method != "amct") {
+    RequireMemory(Ways::BytesFor(weights, options), AvailableMemory(),
+                  "decomposing " + std::to_string(weights.size()) + " layers together");
   }
   std::optional<Graph> original;
   if (options.data.dataset) {

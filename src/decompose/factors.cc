@@ -7,13 +7,16 @@
 namespace adze {
 namespace {
 
-Tensor KernelOf(const Factor& factor, DType dtype) {
+Tensor KernelOf(const Factor& factor, const Convolution& convolution) {
   constexpr float kLargestHalf = 65504;
+  const DType dtype = convolution.weight->const_value().dtype();
   std::vector<float> values = factor.values;
   if (dtype == DType::kHalf) {
     for (float& value : values) value = std::clamp(value, -kLargestHalf, kLargestHalf);
   }
-  return Cast(Tensor::From<float>(factor.kernel, values), dtype);
+  const Shape shape =
+      convolution.is_product() ? Shape{factor.kernel[2], factor.kernel[3]} : factor.kernel;
+  return Cast(Tensor::From<float>(shape, values), dtype);
 }
 
 // An attribute that holds `per_axis` integers for each axis of the image: those of height and width
@@ -56,11 +59,10 @@ int64_t WeightsOf(const std::vector<Factor>& factors) {
 
 std::vector<Node*> PutInPlace(Graph& graph, const Convolution& convolution,
                               const std::vector<Factor>& factors) {
-  const DType dtype = convolution.weight->const_value().dtype();
   std::vector<Node*> kernels;
   for (const Factor& factor : factors) {
     kernels.push_back(&graph.AddConst(convolution.node->name() + "/" + factor.part + "/kernel",
-                                      KernelOf(factor, dtype)));
+                                      KernelOf(factor, convolution)));
   }
   return PutInPlace(graph, convolution, factors, kernels);
 }
@@ -73,9 +75,13 @@ std::vector<Node*> PutInPlace(Graph& graph, const Convolution& convolution,
   std::vector<Node*> nodes;
   for (size_t i = 0; i < factors.size(); ++i) {
     const std::string& part = factors[i].part;
-    Node& node = graph.Add(graph.UniqueName(old.name() + "/" + part + "/" + part), old.op(),
+    const bool depthwise = factors[i].depthwise;
+    Node& node = graph.Add(graph.UniqueName(old.name() + "/" + part + "/" + part),
+                           depthwise ? "DepthwiseConv2dNative" : old.op(),
                            {data, kernels[i]->output()}, old.attrs());
     node.device = old.device;
+    if (depthwise) node.EraseAttr("use_cudnn_on_gpu");
+    if (convolution.is_product()) node.SetAttr("transpose_b", false);
     Restrict(node, "strides", factors[i], 1, 1);
     Restrict(node, "explicit_paddings", factors[i], 2, 0);
     data = node.output();

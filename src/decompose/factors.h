@@ -11,9 +11,12 @@ namespace adze {
 // along the axes that it covers, and stride 1 and no padding along the others.
 struct Factor {
   std::string part;  // "decom_first"
-  Shape kernel;      // [height, width, inputs, outputs]
+  Shape kernel;      // [height, width, inputs, outputs]; of a depthwise one [..., channels, 1]
   bool covers_height = false, covers_width = false;
   std::vector<float> values = {};
+  bool depthwise = false;
+
+  int64_t outputs() const { return depthwise ? kernel[2] : kernel[3]; }
 };
 
 // Multiply-accumulates of one sample. Sizes must be known.
@@ -26,7 +29,7 @@ int64_t WeightsOf(const std::vector<Factor>& factors);
 //   x -> conv  becomes  x -> conv/decom_first/decom_first -> ... -> conv/decom_last/decom_last
 //
 // with kernels conv/decom_first/kernel and so on of the type of the weight, to whose range values
-// are clamped. Returns the new convolutions.
+// are clamped. Returns the new convolutions. Those of a MatMul are MatMuls.
 std::vector<Node*> PutInPlace(Graph& graph, const Convolution& convolution,
                               const std::vector<Factor>& factors);
 // The same with the kernels of another convolution that had the same weight.

@@ -25,7 +25,8 @@ int64_t RowsOfSample(const DecomposeData& data) {
 }
 
 LayerForm FormOfConvolution(const Node& layer) {
-  return FormOf(layer, layer.input(1).node->const_value().shape()[2]);
+  const Shape& weight = layer.input(1).node->const_value().shape();
+  return FormOf(layer, weight[weight.rank() - 2]);
 }
 
 // Rows of the layer's data at the positions.
@@ -171,6 +172,7 @@ bool HasRows(const Node& layer) {
   return layer.def() && layer.def()->quant && layer.def()->quant->unfold &&
          layer.input(1).node->IsConst() &&
          layer.input(1).node->const_value().dtype() == DType::kFloat &&
+         !layer.attr<bool>("transpose_b", false) &&
          layer.attr<std::string>("data_format", "NHWC") == "NHWC";
 }
 

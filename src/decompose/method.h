@@ -45,8 +45,13 @@ class SplitKernel {
 struct DecompositionMethod {
   std::string name;
   std::string summary;
-  // Null where this kernel is not for this method.
+  // Whether the kernel is for this method.
+  std::function<bool(const Convolution&)> takes;
   std::function<std::unique_ptr<SplitKernel>(const KernelToSplit&)> split;
+  // Memory that this takes at most, with or without moments.
+  std::function<int64_t(const Convolution&, bool weighed)> bytes;
+  // Whether "auto" tries it.
+  bool in_auto = true;
 };
 
 class DecompositionMethodRegistry {
@@ -60,6 +65,8 @@ class DecompositionMethodRegistry {
  private:
   std::map<std::string, DecompositionMethod> methods_;
 };
+
+inline int64_t FloatBytes(int64_t count) { return count * static_cast<int64_t>(sizeof(float)); }
 
 // Sum of the eigenvalues from number r on as a share of all, for r = 0, 1, ..., size.
 std::vector<double> TailShares(std::span<const double> eigenvalues);

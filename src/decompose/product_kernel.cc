@@ -14,6 +14,22 @@ std::vector<float> ProductKernel(const std::vector<Factor>& factors) {
   for (size_t f = 1; f < factors.size(); ++f) {
     const Shape& next = factors[f].kernel;
     Check(shape[3] == next[2], "channels of factors");
+    if (factors[f].depthwise) {
+      Check(shape[0] == 1 && shape[1] == 1, "a depthwise factor stands behind 1 x 1");
+      const int64_t taps = next[0] * next[1], inputs = shape[2], channels = shape[3];
+      std::vector<float> result(taps * inputs * channels);
+      for (int64_t t = 0; t < taps; ++t) {
+        for (int64_t i = 0; i < inputs; ++i) {
+          for (int64_t c = 0; c < channels; ++c) {
+            result[(t * inputs + i) * channels + c] =
+                product[i * channels + c] * factors[f].values[t * channels + c];
+          }
+        }
+      }
+      shape = {next[0], next[1], inputs, channels};
+      product = std::move(result);
+      continue;
+    }
     // A step of one at a time: kernels one behind the other cover the sum of their extents.
     const Shape both{shape[0] + next[0] - 1, shape[1] + next[1] - 1, shape[2], next[3]};
     std::vector<float> result(both.num_elements());

@@ -82,7 +82,7 @@ TEST(DecomposeVerb, BudgetThatCannotBeMetSaysTheLeastPossible) {
   EXPECT_EQ(result.err,
             "adze: --method amct has AMCT's own ranks; give another method, such as auto\n");
   result = RunAdze("decompose model.pb --method auto", folder);
-  EXPECT_EQ(result.err, "adze: --method auto needs --macs, --size or --energy\n");
+  EXPECT_EQ(result.err, "adze: --method auto needs --macs, --size, --latency or --energy\n");
 }
 
 TEST(DecomposeVerb, TableGivesTheReasonOfALayerThatStays) {

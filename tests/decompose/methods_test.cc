@@ -38,16 +38,24 @@ class Mixtures : public Dataset {
   }
 };
 
-Graph OneConvolution(const std::string& padding, int64_t stride, int64_t height = 3) {
+Graph OneConvolution(const std::string& padding, int64_t stride, int64_t height = 3,
+                     bool channels_first = false) {
   Graph graph(Builtin<OpRegistry>());
+  const Shape image = channels_first ? Shape{1, 24, 13, 12} : Shape{1, 13, 12, 24};
   const Value data =
-      graph.Add("x", "Placeholder", {}, {{"dtype", DType::kFloat}, {"shape", Shape{1, 13, 12, 24}}})
-          .output();
+      graph.Add("x", "Placeholder", {}, {{"dtype", DType::kFloat}, {"shape", image}}).output();
   Node& weight = graph.AddConst("w", RandomTensor({height, 3, 24, 32}, 3));
-  graph.Add("conv", "Conv2D", {data, weight.output()},
-            {{"T", DType::kFloat},
-             {"padding", padding},
-             {"strides", std::vector<int64_t>{1, stride, stride, 1}}});
+  using Numbers = std::vector<int64_t>;
+  Node& conv = graph.Add("conv", "Conv2D", {data, weight.output()},
+                         {{"T", DType::kFloat},
+                          {"padding", padding},
+                          {"data_format", std::string(channels_first ? "NCHW" : "NHWC")},
+                          {"strides", channels_first ? Numbers{1, 1, stride, stride}
+                                                     : Numbers{1, stride, stride, 1}}});
+  if (padding == "EXPLICIT") {
+    conv.SetAttr("explicit_paddings", channels_first ? Numbers{0, 0, 0, 0, 2, 1, 0, 3}
+                                                     : Numbers{0, 0, 2, 1, 0, 3, 0, 0});
+  }
   graph.SetOutputs({"conv"});
   return graph;
 }
@@ -55,27 +63,27 @@ Graph OneConvolution(const std::string& padding, int64_t stride, int64_t height 
 class Methods : public testing::TestWithParam<std::string> {};
 
 TEST_P(Methods, HighestRanksGiveTheLayersOutput) {
-  for (const char* padding : {"SAME", "VALID"}) {
+  for (const char* padding : {"SAME", "VALID", "EXPLICIT"}) {
     for (int64_t stride : {1, 2}) {
       for (int64_t height : {3, 5}) {
-        for (bool weigh : {false, true}) {
-          Graph graph = OneConvolution(padding, stride, height);
+        for (const auto& [weigh, channels_first] :
+             {std::pair(false, false), std::pair(true, false), std::pair(false, true)}) {
+          Graph graph = OneConvolution(padding, stride, height, channels_first);
           const Mixtures data;
-          const auto feeds = data.Read(0, 1);
+          std::map<std::string, Tensor> feeds = data.Read(0, 1);
+          if (channels_first) feeds["x"] = RandomTensor({1, 24, 13, 12}, 9);
           const Tensor wanted = Session(graph).Run(feeds).at(0).Clone();
           const Convolution convolution = FindConvolutions(graph).at(0);
-          const std::vector<float> moments =
-              InputMoments(graph, {convolution.node}, {.dataset = &data}).at(0);
+          std::vector<float> moments;
+          if (weigh) moments = InputMoments(graph, {convolution.node}, {.dataset = &data}).at(0);
           const Tensor weight = FiniteWeight(convolution);
-          const KernelToSplit kernel{
-              convolution, weight.data<float>(),
-              weigh ? std::span<const float>(moments) : std::span<const float>()};
+          const KernelToSplit kernel{convolution, weight.data<float>(), moments};
           const auto split =
               Builtin<DecompositionMethodRegistry>().all().at(GetParam()).split(kernel);
           const std::vector<Factor> factors = split->Solve(split->Choices(1).back().ranks);
           PutInPlace(graph, convolution, factors);
           EXPECT_LT(RelativeError(Session(graph).Run(feeds).at(0), wanted), 1e-4)
-              << padding << " " << stride << " " << height << " " << weigh;
+              << padding << " " << stride << " " << height << " " << weigh << channels_first;
         }
       }
     }

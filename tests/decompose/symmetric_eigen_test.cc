@@ -68,14 +68,14 @@ TEST(SymmetricEigen, SolvesEqualEigenvalues) {
 }
 
 TEST(Memory, WhatIsMissingIsSaid) {
-  RequireMemory(int64_t{1} << 30, int64_t{1} << 30);
+  RequireMemory(int64_t{1} << 30, int64_t{1} << 30, "it");
   EXPECT_GT(AvailableMemory(), 1 << 20);
   try {
-    RequireMemory((int64_t{3} << 30) - 1, (int64_t{1} << 30) - 1);
+    RequireMemory(int64_t{3} << 30, int64_t{1} << 30, "the kernel's decomposition");
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(),
-                 "the kernel's decomposition needs 3 GiB of memory, 1 GiB are available");
+                 "the kernel's decomposition needs 3.00 GiB of memory, 1.00 GiB are available");
   }
 }
 

@@ -54,9 +54,16 @@ class ChannelSplit : public SplitKernel {
 void register_channel(DecompositionMethodRegistry& methods) {
   methods.Add({.name = "channel",
                .summary = "k x k to few channels, then 1 x 1",
+               .takes = [](const Convolution&) { return true; },
                .split = [](const KernelToSplit& kernel) -> std::unique_ptr<SplitKernel> {
                  return std::make_unique<ChannelSplit>(kernel);
-               }});
+               },
+               // The kernel, and its product with the moments or the narrow kernel.
+               .bytes =
+                   [](const Convolution& c, bool) {
+                     return 2 * FloatBytes(c.kernel.num_elements()) +
+                            SymmetricEigen::BytesFor(c.outputs(), c.outputs());
+                   }});
 }
 
 }  // namespace adze

@@ -121,17 +121,29 @@ class WeightedSpatialSplit : public SplitKernel {
   SymmetricEigen eigen_;
 };
 
+// The kernel, what it is projected on, and the spectrum of the smaller side; with moments of the
+// second kernel's side, besides the kernel's product with the moments along one axis.
+int64_t SpatialBytes(const Convolution& c, bool weighed) {
+  const int64_t rows = c.height() * c.inputs(), columns = c.width() * c.outputs();
+  const int64_t most = std::min(rows, columns);
+  if (!weighed) {
+    return 2 * FloatBytes(c.kernel.num_elements()) + SymmetricEigen::BytesFor(most, most);
+  }
+  return 2 * FloatBytes(c.kernel.num_elements()) + FloatBytes(rows * rows) +
+         FloatBytes(columns * columns) + SymmetricEigen::BytesFor(columns, most);
+}
+
 }  // namespace
 
 void register_spatial(DecompositionMethodRegistry& methods) {
   methods.Add({.name = "spatial",
                .summary = "k x 1, then 1 x k",
+               .takes = [](const Convolution& c) { return c.height() > 1 && c.width() > 1; },
                .split = [](const KernelToSplit& kernel) -> std::unique_ptr<SplitKernel> {
-                 const Convolution& c = kernel.convolution;
-                 if (c.height() < 2 || c.width() < 2) return nullptr;
                  if (kernel.moments.empty()) return std::make_unique<PlainSpatialSplit>(kernel);
                  return std::make_unique<WeightedSpatialSplit>(kernel);
-               }});
+               },
+               .bytes = SpatialBytes});
 }
 
 }  // namespace adze

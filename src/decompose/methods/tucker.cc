@@ -78,10 +78,17 @@ class TuckerSplit : public SplitKernel {
 void register_tucker(DecompositionMethodRegistry& methods) {
   methods.Add({.name = "tucker",
                .summary = "1 x 1 to few channels, k x k among them, 1 x 1 from them",
+               .takes = [](const Convolution& c) { return c.height() * c.width() > 1; },
                .split = [](const KernelToSplit& kernel) -> std::unique_ptr<SplitKernel> {
-                 if (kernel.taps() == 1) return nullptr;
                  return std::make_unique<TuckerSplit>(kernel);
-               }});
+               },
+               // The kernel, and its product with the moments or one side's vectors.
+               .bytes =
+                   [](const Convolution& c, bool) {
+                     return 2 * FloatBytes(c.kernel.num_elements()) +
+                            SymmetricEigen::BytesFor(c.inputs(), c.inputs()) +
+                            SymmetricEigen::BytesFor(c.outputs(), c.outputs());
+                   }});
 }
 
 }  // namespace adze
