@@ -1,6 +1,7 @@
 #include "calibrate/unit_source.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "adze/error.h"
 
@@ -10,8 +11,11 @@ UnitSource::UnitSource(const Dataset& data, int64_t batch_size, int num_readers)
     : size_(data.size()), batch_size_(batch_size), reader_(data, batch_size, num_readers) {}
 
 void UnitSource::ReadBatch() {
-  batch_ = {.first_sample = next_, .samples = std::min(batch_size_, size_ - next_)};
-  Check(reader_.Next(&batch_.feeds, nullptr), "the data has as many batches");
+  stopped_ = true;  // unless the batch can be read
+  Unit batch{.first_sample = next_, .samples = std::min(batch_size_, size_ - next_)};
+  Check(reader_.Next(&batch.feeds, nullptr), "the data has as many batches");
+  batch_ = std::move(batch);
+  stopped_ = false;
 }
 
 const Unit& UnitSource::First() {
