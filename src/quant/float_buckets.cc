@@ -7,7 +7,6 @@ namespace adze {
 namespace {
 
 constexpr int kCountShift = FloatBuckets::kCountShift;
-constexpr uint64_t kSumBits = (uint64_t{1} << kCountShift) - 1;
 
 // A slot has less than 2^kCarryCount values and a sum below 2^kCarrySum after a carry; kMostPacked
 // more, each with kCoarseShift low bits, fill neither the count nor the sum.
@@ -71,6 +70,7 @@ void FloatBuckets::Add(uint32_t bits, uint64_t count) {
 
 void FloatBuckets::Add(bool negative, Bounds bounds, Count count) {
   const uint32_t slot = SlotOf(bounds.first);
+  SignOf(negative);
   const Count before = At(negative, slot);
   count.low_sum += count.count * (bounds.first & kSummedBits);
   Set(negative, slot, {before.count + count.count, before.low_sum + count.low_sum});
@@ -85,6 +85,7 @@ void FloatBuckets::Merge(const FloatBuckets& other) {
 void FloatBuckets::MergeSlots(const FloatBuckets& other) {
   for (const bool negative : {false, true}) {
     if (other.signs_[negative].low.empty()) continue;
+    SignOf(negative);
     for (uint32_t slot = 0; slot < kSlots; ++slot) {
       const Count theirs = other.At(negative, slot);
       if (theirs.count == 0) continue;
@@ -100,13 +101,6 @@ size_t FloatBuckets::Bytes() const {
     bytes += sign.low.capacity() * sizeof(uint64_t) + sign.high.capacity() * sizeof(High);
   }
   return bytes;
-}
-
-FloatBuckets::Count FloatBuckets::At(bool negative, uint32_t slot) const {
-  const OneSign& sign = signs_[negative];
-  if (sign.low.empty()) return {};
-  return {(sign.low[slot] >> kCountShift) + (uint64_t{sign.high[slot].count} << kCarryCount),
-          (sign.low[slot] & kSumBits) + (uint64_t{sign.high[slot].sum} << kCarrySum)};
 }
 
 void FloatBuckets::Set(bool negative, uint32_t slot, Count count) {

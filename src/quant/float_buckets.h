@@ -90,13 +90,16 @@ class FloatBuckets {
   void ForEach(const Body& body) const {
     for (const bool negative : {false, true}) {
       if (signs_[negative].low.empty()) continue;
-      const uint32_t end = static_cast<uint32_t>(top_ + 1) << 23;
-      for (uint32_t first = kLeastBits; first < end;) {
-        const Bounds bounds = BoundsAt(first);
-        Count count = At(negative, SlotOf(first));
-        count.low_sum -= count.count * (first & kSummedBits);
-        if (count.count > 0) body(negative, bounds, count);
-        first += 1u << bounds.shift;
+      for (int exponent = kLeastBits >> 23; exponent <= top_; ++exponent) {
+        const int shift = ShiftOf(exponent, fine_exponent());
+        const uint32_t octave = static_cast<uint32_t>(exponent) << 23, first_slot = SlotOf(octave);
+        for (uint32_t i = 0; i < 1u << (23 - shift); ++i) {
+          const uint32_t first = octave + (i << shift);
+          Count count = At(negative, first_slot + i);
+          if (count.count == 0) continue;
+          count.low_sum -= count.count * (first & kSummedBits);
+          body(negative, Bounds{first, shift}, count);
+        }
       }
     }
   }
@@ -134,8 +137,15 @@ class FloatBuckets {
            : shift == kCoarseShift ? CoarseSlot(magnitude)
                                    : EvenSlot(magnitude, shift);
   }
-  // Of a slot, with the sum of all kSummedBits.
-  Count At(bool negative, uint32_t slot) const;
+  static constexpr uint64_t kSumBits = (uint64_t{1} << kCountShift) - 1;
+
+  // Of a slot of a sign that something has, with the sum of all kSummedBits.
+  Count At(bool negative, uint32_t slot) const {
+    const uint64_t low = signs_[negative].low[slot];
+    const High high = signs_[negative].high[slot];
+    return {(low >> kCountShift) + (uint64_t{high.count} << kCarryCount),
+            (low & kSumBits) + (uint64_t{high.sum} << kCarrySum)};
+  }
   void Set(bool negative, uint32_t slot, Count count);
   // Of one with the same top.
   void MergeSlots(const FloatBuckets& other);

@@ -37,7 +37,10 @@ void FloatHistogram::Observe(std::span<const float> values) {
   // The first values of many would all be taken for extremes until more extreme ones came.
   const bool late = !impl_->began && values.size() >= 16 * kExtremes;
   impl_->began = true;
-  if (late) impl_->extremes_wait = true;
+  if (late) {
+    impl_->extremes_wait = true;
+    impl_->SpillIfMore(values);
+  }
   FloatScatter scatter(&impl_->buckets);
   for (size_t begin = 0; begin < values.size(); begin += Sifted::kBlock) {
     impl_->ObserveBlock(

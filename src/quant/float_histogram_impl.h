@@ -74,6 +74,20 @@ struct FloatHistogram::Impl {
     smallest.Add(values);
   }
 
+  // Before the first values of many, which are rarely few different ones.
+  void SpillIfMore(std::span<const float> values) {
+    constexpr size_t kEnough = 8192;  // values to tell by
+    std::vector<uint32_t> nonzero;
+    Sifted sifted;
+    for (size_t begin = 0; begin < values.size() && nonzero.size() < kEnough;
+         begin += Sifted::kBlock) {
+      Sift(values.subspan(begin, std::min<size_t>(Sifted::kBlock, values.size() - begin)), &sifted);
+      if (sifted.most_magnitude >= kInfinityBits) return;
+      nonzero.insert(nonzero.end(), sifted.nonzero, sifted.nonzero + sifted.num_nonzero);
+    }
+    if (distinct && distinct->AreMore(nonzero)) Spill();
+  }
+
   // The scatter must hold nothing yet.
   void Spill() {
     distinct->ForEach(
