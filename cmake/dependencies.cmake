@@ -39,6 +39,9 @@ if(NOT ADZE_TORCH STREQUAL "OFF")
     add_library(adze_libtorch INTERFACE)
     target_link_libraries(adze_libtorch INTERFACE ${TORCH_LIBRARIES})
     target_include_directories(adze_libtorch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+    # Optional: Gloo's headers, which LibTorch's own of several processes include; and NCCL's.
+    find_path(ADZE_GLOO_HEADERS gloo/context.h HINTS ${TORCH_INCLUDE_DIRS})
+    find_path(ADZE_NCCL_HEADERS nccl.h HINTS ${TORCH_INCLUDE_DIRS})
   elseif(ADZE_TORCH STREQUAL "ON")
     message(FATAL_ERROR "ADZE_TORCH is ON, but there is no LibTorch; install libtorch-dev, or give "
                         "the folder of another one with -DCMAKE_PREFIX_PATH")

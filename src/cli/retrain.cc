@@ -8,6 +8,7 @@
 
 #include "adze/progress.h"
 #include "cli/command.h"
+#include "cli/support/launch_workers.h"
 #include "cli/support/options.h"
 #include "cli/support/sibling_program.h"
 
@@ -23,6 +24,7 @@ struct Flags {
   std::vector<std::string> skip_layers;
   int activation_bits = 0, weight_bits = 0;
   TrainingOptions training;
+  int processes = 1;
   std::string output;
   bool json = false;
 };
@@ -96,7 +98,11 @@ void Run(const Flags& flags, bool quiet) {
     options.validation = SourceOf(flags, flags.validation, flags.validation_labels);
     options.validation.limit = 0;
   }
-  Progress progress("retrain", quiet || flags.json);
+  Require(flags.training.batch_size % flags.processes == 0, ErrorCode::kInvalidArgument,
+          "a batch of ", flags.training.batch_size, " cannot be shared by ", flags.processes,
+          " processes; make --batch-size a multiple of --nproc");
+  if (flags.processes > 1 && !IsWorker()) LaunchWorkers(flags.processes);
+  Progress progress("retrain", quiet || flags.json || !IsFirstWorker());
   options.progress = [&](int64_t done, int64_t total, double) { progress.Update(done, total); };
   if (!GetRetrainer()) {
     BecomeSibling("adze-retrain",
@@ -104,6 +110,7 @@ void Run(const Flags& flags, bool quiet) {
                   "libtorch-dev, then configure and build anew");
   }
   const RetrainResult result = GetRetrainer()(options);
+  if (!IsFirstWorker()) return;
   if (flags.json) {
     fmt::print("{}\n", ToJson(result).dump(2));
   } else {
@@ -150,7 +157,9 @@ void AddTrainingFlags(CLI::App& app, TrainingOptions& training) {
   app.add_option("--seed", training.seed, "Of the order of samples and of what is done to them")
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--threads", training.num_threads, "Threads (default: all cores)")->type_name("N");
+  app.add_option("--threads", training.num_threads,
+                 "Threads of a process (default: all cores, shared by the processes)")
+      ->type_name("N");
   app.add_option("--device", training.device, "cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--checkpoint-every", training.checkpoint_every,
                  "Save PREFIX_retrain.ckpt each time that so many steps are done")
@@ -193,6 +202,12 @@ void Declare(CLI::App& app) {
   app.add_option("--weight-bits", flags->weight_bits, "Of weights (default: 8)")
       ->check(CLI::IsMember({4, 8}));
   AddTrainingFlags(app, flags->training);
+  app.add_option(
+         "--nproc", flags->processes,
+         "Processes that share every batch; across machines: start adze-retrain by torchrun")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N")
+      ->capture_default_str();
   app.add_option("--output", flags->output,
                  "Prefix of the files to write: PREFIX_quantized.pb and so on")
       ->required()
@@ -212,7 +227,7 @@ void register_retrain(CommandRegistry& commands) {
            "  adze retrain model.pb --train 'cifar10:data_batch_*.bin' --preprocess raw \\\n"
            "      --validation cifar10:test_batch.bin --flip --crop 4 --epochs 10 \\\n"
            "      --weight-bits 4 --activation-bits 4 --learning-rate 1e-3 --output out/model\n"
-           "  adze retrain model.pb --train x=x.npy --labels y.npy --steps 500 \\\n"
+           "  adze retrain model.pb --train x=x.npy --labels y.npy --steps 500 --nproc 2 \\\n"
            "      --checkpoint-every 100 --resume --output out/model",
        .declare = Declare});
 }

@@ -45,16 +45,18 @@ void MoveImage(const float* in, const Shape& shape, int64_t dy, int64_t dx, bool
   }
 }
 
-Tensor Augment(const Tensor& rows, const Augmentation& augmentation, Random* random) {
+// Row i is sample `first` + i of all that the seed speaks of.
+Tensor Augment(const Tensor& rows, const Augmentation& augmentation, uint64_t seed, int64_t first) {
   const Shape& shape = rows.shape();
   if (rows.dtype() != DType::kFloat || shape.rank() != 4) return rows;
   Tensor result(DType::kFloat, shape);
   const int64_t size = rows.num_elements() / shape[0];
   for (int64_t i = 0; i < shape[0]; ++i) {
+    Random random((seed + 1) * 7919 + static_cast<uint64_t>(first + i));
     const int64_t reach = 2 * augmentation.crop + 1;
-    const int64_t dy = random->Below(reach) - augmentation.crop;
-    const int64_t dx = random->Below(reach) - augmentation.crop;
-    const bool mirror = augmentation.flip && random->Below(2) == 1;
+    const int64_t dy = random.Below(reach) - augmentation.crop;
+    const int64_t dx = random.Below(reach) - augmentation.crop;
+    const bool mirror = augmentation.flip && random.Below(2) == 1;
     MoveImage(rows.data<float>().data() + i * size, shape, dy, dx, mirror,
               result.mutable_data<float>().data() + i * size);
   }
@@ -64,13 +66,16 @@ Tensor Augment(const Tensor& rows, const Augmentation& augmentation, Random* ran
 }  // namespace
 
 TrainingBatches::TrainingBatches(const Dataset& data, int64_t batch_size, uint64_t seed,
-                                 Augmentation augmentation, int label_offset)
+                                 Augmentation augmentation, int label_offset, BatchPart part)
     : data_(data),
       batch_size_(batch_size),
       per_epoch_(data.size() / batch_size),
       seed_(seed),
       augmentation_(augmentation),
-      label_offset_(label_offset) {
+      label_offset_(label_offset),
+      part_(part) {
+  Require(batch_size % part.count == 0, ErrorCode::kInvalidArgument, "a batch of ", batch_size,
+          " cannot be shared by ", part.count, " processes; make --batch-size a multiple of it");
   Require(per_epoch_ > 0, ErrorCode::kInvalidArgument, "the training data has ", data.size(),
           " samples, fewer than one batch of ", batch_size, "; lower --batch-size");
 }
@@ -86,20 +91,21 @@ Batch TrainingBatches::Read(int64_t step) const {
     ordered_epoch_ = epoch;
   }
   Batch batch;
-  const int64_t first = step % per_epoch_ * batch_size_;
-  for (int64_t i = 0; i < batch_size_; ++i) {
+  const int64_t count = batch_size_ / part_.count, before = part_.index * count;
+  const int64_t first = step % per_epoch_ * batch_size_ + before;
+  for (int64_t i = 0; i < count; ++i) {
     const int64_t sample = order_[first + i];
     for (const auto& [name, row] : data_.Read(sample, sample + 1)) {
       Tensor& rows = batch.feeds[name];
       if (!rows) {
         std::vector<int64_t> dims = row.shape().dims();
         Check(!dims.empty() && dims[0] == 1, "a sample is one row");
-        dims[0] = batch_size_;
+        dims[0] = count;
         rows = Tensor(row.dtype(), Shape(std::move(dims)));
       }
-      Require(static_cast<int64_t>(row.num_bytes()) * batch_size_ ==
-                  static_cast<int64_t>(rows.num_bytes()),
-              ErrorCode::kBadFile, data_.SampleName(sample), " has another shape than others");
+      Require(
+          static_cast<int64_t>(row.num_bytes()) * count == static_cast<int64_t>(rows.num_bytes()),
+          ErrorCode::kBadFile, data_.SampleName(sample), " has another shape than others");
       std::memcpy(static_cast<char*>(rows.mutable_raw()) + i * row.num_bytes(), row.raw(),
                   row.num_bytes());
     }
@@ -108,8 +114,9 @@ Batch TrainingBatches::Read(int64_t step) const {
     }
   }
   if (augmentation_.any()) {
-    Random random((seed_ + 1) * 7919 + static_cast<uint64_t>(step));
-    for (auto& [name, rows] : batch.feeds) rows = Augment(rows, augmentation_, &random);
+    for (auto& [name, rows] : batch.feeds) {
+      rows = Augment(rows, augmentation_, seed_, step * batch_size_ + before);
+    }
   }
   return batch;
 }

@@ -16,6 +16,11 @@ struct Augmentation {
   bool any() const { return flip || crop > 0; }
 };
 
+// Which part of every batch is this process's.
+struct BatchPart {
+  int index = 0, count = 1;
+};
+
 struct Batch {
   std::map<std::string, Tensor> feeds;
   std::vector<int64_t> classes;  // label + offset; empty without labels
@@ -26,10 +31,12 @@ struct Batch {
 class TrainingBatches {
  public:
   TrainingBatches(const Dataset& data, int64_t batch_size, uint64_t seed, Augmentation augmentation,
-                  int label_offset);
+                  int label_offset, BatchPart part = {});
   int64_t per_epoch() const { return per_epoch_; }
   // Batch `step` (from 0) of the run: each epoch runs over all samples in an order of its own. The
-  // rest of an epoch that does not fill a batch is left out.
+  // rest of an epoch that does not fill a batch is left out. Only the samples of this
+  // process's part are read; which samples they are, and what is done to them, is the same for any
+  // number of parts.
   Batch Read(int64_t step) const;
 
  private:
@@ -38,6 +45,7 @@ class TrainingBatches {
   uint64_t seed_;
   Augmentation augmentation_;
   int label_offset_;
+  BatchPart part_;
   mutable int64_t ordered_epoch_ = -1;
   mutable std::vector<int64_t> order_;
 };

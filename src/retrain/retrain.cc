@@ -12,9 +12,11 @@
 #include "adze/file.h"
 #include "adze/graph_def.h"
 #include "adze/parallel.h"
+#include "adze/process_group.h"
 #include "adze/tune.h"
 #include "api/prepared_model.h"
 #include "retrain/train.h"
+#include "retrain/workers.h"
 
 namespace adze {
 namespace {
@@ -57,9 +59,8 @@ double Mean(const std::vector<float>& values, size_t begin, size_t end) {
 void Validate(const PreparedModel& model, const Graph& calibrated, const Graph& retrained,
               const RetrainOptions& options, RetrainResult* result) {
   const auto data = OpenData(options.validation, model.inputs);
-  const EvaluateOptions how{.batch_size = 32,
-                            .label_offset = options.training.label_offset,
-                            .num_threads = options.training.num_threads};
+  const EvaluateOptions how{
+      .batch_size = 32, .label_offset = options.training.label_offset, .num_threads = NumThreads()};
   result->float_top1 = Evaluate(model.graph, *data, how).top1;
   const Evaluation before = Evaluate(calibrated, *data, how, &model.graph);
   const Evaluation after = Evaluate(retrained, *data, how, &model.graph);
@@ -69,17 +70,18 @@ void Validate(const PreparedModel& model, const Graph& calibrated, const Graph& 
   result->retrained_agreement = after.agreement;
 }
 
-}  // namespace
-
-RetrainResult Retrain(const RetrainOptions& options) {
+RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
   const TrainingOptions& training = options.training;
   const fs::path& prefix = options.output_prefix;
   RetrainResult result;
   result.files = {With(prefix, "_quantized.pb"), With(prefix, "_fake_quant.pb"),
                   With(prefix, "_quant.json"),   With(prefix, "_record.txt"),
                   With(prefix, "_retrained.pb"), With(prefix, "_losses.csv")};
-  for (const fs::path& file : result.files) CheckWritable(file);
+  if (workers->is_first()) {
+    for (const fs::path& file : result.files) CheckWritable(file);
+  }
   SetNumThreads(training.num_threads);
+  if (training.num_threads == 0) SetNumThreads(std::max(1, NumThreads() / workers->on_machine()));
   at::set_num_threads(NumThreads());
   KeepMemory();
 
@@ -93,11 +95,11 @@ RetrainResult Retrain(const RetrainOptions& options) {
   const Record calibrated = Calibrate(model.graph, model.plan.layers, *data,
                                       {.batch_size = 8,
                                        .num_samples = std::min(kCalibrationSamples, data->size()),
-                                       .num_threads = training.num_threads});
+                                       .num_threads = NumThreads()});
 
-  const Graph initial = TuneWeights(model.graph, model.graph, calibrated, model.plan.layers, *data,
-                                    {.samples = std::min(TuneOptions{}.samples, data->size()),
-                                     .num_threads = training.num_threads});
+  const Graph initial = TuneWeights(
+      model.graph, model.graph, calibrated, model.plan.layers, *data,
+      {.samples = std::min(TuneOptions{}.samples, data->size()), .num_threads = NumThreads()});
 
   const auto start = std::chrono::steady_clock::now();
   result.steps = CountSteps(training, data->size());
@@ -105,7 +107,8 @@ RetrainResult Retrain(const RetrainOptions& options) {
                                      {.options = training,
                                       .steps = result.steps,
                                       .checkpoint = With(prefix, "_retrain.ckpt"),
-                                      .progress = options.progress});
+                                      .progress = workers->is_first() ? options.progress : nullptr,
+                                      .workers = workers});
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.samples = (result.steps - trained.resumed_at) * training.batch_size;
   const size_t twentieth = std::max<size_t>(1, trained.losses.size() / 20);
@@ -114,6 +117,7 @@ RetrainResult Retrain(const RetrainOptions& options) {
       Mean(trained.losses, trained.losses.size() - std::min(twentieth, trained.losses.size()),
            trained.losses.size());
   result.record = trained.record;
+  if (!workers->is_first()) return result;
 
   const Graph fake_quant = BuildFakeQuantGraph(trained.graph, trained.record);
   const Graph quantized = BuildQuantizedGraph(trained.graph, trained.record);
@@ -130,6 +134,22 @@ RetrainResult Retrain(const RetrainOptions& options) {
     Validate(model, BuildFakeQuantGraph(initial, calibrated), fake_quant, options, &result);
   }
   return result;
+}
+
+}  // namespace
+
+RetrainResult Retrain(const RetrainOptions& options) {
+  Require(ProcessGroup::World().size() == 1, ErrorCode::kUnsupported,
+          "retraining does not run under mpirun; give --nproc N, or start it by torchrun");
+  Workers workers(DeviceByName(options.training.device));
+  try {
+    return RetrainTogether(options, &workers);
+  } catch (const LostWorker&) {
+    throw;
+  } catch (const std::exception& error) {
+    workers.ReportFailure(error.what());
+    throw;
+  }
 }
 
 }  // namespace adze

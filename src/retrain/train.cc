@@ -11,6 +11,7 @@
 #include "adze/cancel.h"
 #include "adze/evaluate.h"
 #include "adze/op.h"
+#include "adze/parallel.h"
 #include "adze/session.h"
 #include "retrain/loss.h"
 #include "retrain/training_state.h"
@@ -50,12 +51,15 @@ class Trainer {
         settings_(settings),
         options_(settings.options),
         kind_(OptimizerByName(options_.optimizer)),
-        device_(options_.device),
+        device_(DeviceByName(options_.device)),
+        workers_(settings.workers),
         logits_(FindLogits(input.prepared)),
         quantizers_(input.plan, input.calibrated, device_),
         student_(input.prepared, {logits_}, {.device = device_, .hook = &quantizers_}),
-        batches_(input.data, options_.batch_size, options_.seed,
-                 {.flip = options_.flip, .crop = options_.crop}, options_.label_offset) {
+        batches_(
+            input.data, options_.batch_size, options_.seed,
+            {.flip = options_.flip, .crop = options_.crop}, options_.label_offset,
+            {.index = workers_ ? workers_->rank() : 0, .count = workers_ ? workers_->size() : 1}) {
     ChooseLoss();
     AddVariables();
   }
@@ -68,8 +72,15 @@ class Trainer {
   OptimizerKind KindOf(const TrainedVariable& variable) const {
     return variable.is_range ? OptimizerKind::kAdam : kind_;
   }
+  bool is_first() const { return !workers_ || workers_->is_first(); }
+  bool has_others() const { return workers_ && workers_->size() > 1; }
   void ChooseLoss();
   void AddVariables();
+  void StartAlike(TrainingState* state);
+  void ShareGradients();
+  double Average(double loss);
+  void Learn(TrainingState* state);
+  void Save(const TrainingState& state) const;
   std::string SettingsLine() const;
   at::Tensor LossOf(const Batch& batch);
   double Step(int64_t step, const Batch& batch);
@@ -82,6 +93,7 @@ class Trainer {
   const TrainingOptions& options_;
   OptimizerKind kind_;
   at::Device device_;
+  Workers* workers_;  // null: alone
   Value logits_;
   Quantizers quantizers_;
   TorchSession student_;
@@ -91,6 +103,11 @@ class Trainer {
   bool is_classifier_ = false;
   std::vector<const Node*> constants_;
   std::vector<TrainedVariable> variables_;
+  // What workers add up: gradients in the order of variables_, then the loss, then how many were
+  // asked to stop. Views of it are the gradients.
+  at::Tensor shared_;
+  std::vector<at::Tensor> shared_gradients_;
+  bool stopping_ = false;
 };
 
 void Trainer::ChooseLoss() {
@@ -106,7 +123,7 @@ void Trainer::ChooseLoss() {
   is_classifier_ = !(logits_ == input_.prepared.outputs()[0].value) || has_labels;
   if (loss_ != LossKind::kCrossEntropy) {
     teacher_.emplace(input_.prepared, std::vector<Value>{logits_}, nullptr,
-                     SessionOptions{.num_threads = options_.num_threads});
+                     SessionOptions{.num_threads = NumThreads()});
   }
 }
 
@@ -170,14 +187,69 @@ double Trainer::Step(int64_t step, const Batch& batch) {
   CheckVariables(step);
   quantizers_.Restore();
   const at::Tensor loss = LossOf(batch);
-  const auto value = loss.item<double>();
+  auto value = loss.item<double>();
   if (!std::isfinite(value)) RefuseLoss(step, batch);
   loss.backward();
+  value = Average(value);
   const double rate = LearningRateAt(options_, step, settings_.steps);
   for (TrainedVariable& variable : variables_) {
     ApplyGradient(KindOf(variable), rate, step + 1, &variable);
   }
   return value;
+}
+
+void Trainer::ShareGradients() {
+  int64_t size = 2;
+  for (const TrainedVariable& variable : variables_) size += variable.value.numel();
+  shared_ = at::zeros({size}, at::TensorOptions(at::kFloat).device(device_));
+  int64_t first = 0;
+  for (const TrainedVariable& variable : variables_) {
+    // In the order that elements have in memory, whatever it is: that of all workers is the same.
+    const at::Tensor& value = variable.value;
+    shared_gradients_.push_back(value.is_non_overlapping_and_dense()
+                                    ? shared_.as_strided(value.sizes(), value.strides(), first)
+                                    : shared_.narrow(0, first, value.numel()).view(value.sizes()));
+    first += value.numel();
+  }
+}
+
+// Gradients become the mean of those of all workers; so does the loss that it returns.
+double Trainer::Average(double loss) {
+  if (!has_others()) return loss;
+  const at::NoGradGuard constant;
+  if (!shared_.defined()) ShareGradients();
+  for (size_t i = 0; i < variables_.size(); ++i) {
+    const at::Tensor& gradient = variables_[i].value.grad();
+    if (gradient.defined()) shared_gradients_[i].copy_(gradient);
+  }
+  at::Tensor tail = shared_.narrow(0, shared_.numel() - 2, 2);
+  tail[0].fill_(loss);
+  tail[1].fill_(CancelRequested() ? 1 : 0);
+  workers_->Sum(shared_);
+  stopping_ = tail[1].item<double>() > 0;
+  shared_.div_(workers_->size());
+  for (size_t i = 0; i < variables_.size(); ++i) {
+    at::Tensor& gradient = variables_[i].value.mutable_grad();
+    if (gradient.defined()) gradient = shared_gradients_[i];
+  }
+  return tail[0].item<double>();
+}
+
+// Whatever the machines make of the same data, all go on from what the first one has.
+void Trainer::StartAlike(TrainingState* state) {
+  if (!has_others()) return;
+  std::vector<at::Tensor> tensors = {at::full({1}, state->step, at::kLong)};
+  if (device_.is_cuda()) tensors[0] = tensors[0].to(device_);
+  for (const TrainedVariable& variable : variables_) {
+    tensors.push_back(variable.value);
+    tensors.insert(tensors.end(), variable.slots.begin(), variable.slots.end());
+  }
+  workers_->Broadcast(tensors);
+  state->step = tensors[0].item<int64_t>();
+  for (ActivationQuantizer& quantizer : quantizers_.activations()) {
+    quantizer.last_min = quantizer.clip_min.item<double>();
+    quantizer.last_max = quantizer.clip_max.item<double>();
+  }
 }
 
 constexpr const char* kAdvice = "; lower --learning-rate, or leave the layer out by --skip-layer";
@@ -213,33 +285,50 @@ TrainedModel Trainer::Result(std::vector<float> losses) {
   return {std::move(graph), std::move(record), std::move(losses)};
 }
 
-TrainedModel Trainer::Run() {
-  TrainingState state{variables_, quantizers_};
-  const std::string line = SettingsLine();
-  if (options_.resume) LoadState(settings_.checkpoint, line, &state);
-  const int64_t resumed_at = state.step;
+void Trainer::Save(const TrainingState& state) const {
+  SaveState(state, SettingsLine(), settings_.checkpoint);
+}
+
+void Trainer::Learn(TrainingState* state) {
   // The next batch is read while this one is learned from.
   std::future<Batch> next;
   const auto read = [this](int64_t step) {
     return std::async(std::launch::async, [this, step] { return batches_.Read(step); });
   };
-  if (state.step < settings_.steps) next = read(state.step);
-  while (state.step < settings_.steps) {
-    if (CancelRequested()) {
+  if (state->step < settings_.steps) next = read(state->step);
+  while (state->step < settings_.steps) {
+    if (has_others() ? stopping_ : CancelRequested()) {
       next.wait();
-      SaveState(state, line, settings_.checkpoint);
+      if (is_first()) Save(*state);
       throw Error(ErrorCode::kCancelled,
                   fmt::format("stopped on request after step {}; the same command with --resume "
                               "goes on from '{}'",
-                              state.step, settings_.checkpoint.string()));
+                              state->step, settings_.checkpoint.string()));
     }
     const Batch batch = next.get();
-    if (state.step + 1 < settings_.steps) next = read(state.step + 1);
-    state.losses.push_back(static_cast<float>(Step(state.step, batch)));
-    ++state.step;
+    if (state->step + 1 < settings_.steps) next = read(state->step + 1);
+    state->losses.push_back(static_cast<float>(Step(state->step, batch)));
+    ++state->step;
     const int64_t every = options_.checkpoint_every;
-    if (every > 0 && state.step % every == 0) SaveState(state, line, settings_.checkpoint);
-    if (settings_.progress) settings_.progress(state.step, settings_.steps, state.losses.back());
+    if (is_first() && every > 0 && state->step % every == 0) Save(*state);
+    if (settings_.progress) settings_.progress(state->step, settings_.steps, state->losses.back());
+  }
+}
+
+TrainedModel Trainer::Run() {
+  TrainingState state{variables_, quantizers_};
+  int64_t resumed_at = 0;
+  try {
+    if (options_.resume && is_first()) LoadState(settings_.checkpoint, SettingsLine(), &state);
+    StartAlike(&state);
+    resumed_at = state.step;
+    Learn(&state);
+  } catch (const LostWorker& lost) {
+    if (lost.has_failed() || state.step == resumed_at) throw;
+    if (workers_->ClaimSaving()) Save(state);
+    throw Error(lost.code(), fmt::format("{} after step {}; the same command with --resume goes on "
+                                         "from '{}'",
+                                         lost.what(), state.step, settings_.checkpoint.string()));
   }
   TrainedModel result = Result(std::move(state.losses));
   result.resumed_at = resumed_at;

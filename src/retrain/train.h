@@ -7,6 +7,7 @@
 #include "adze/calibrate.h"
 #include "adze/retrain.h"
 #include "retrain/batches.h"
+#include "retrain/workers.h"
 
 namespace adze {
 
@@ -23,6 +24,7 @@ struct TrainSettings {
   int64_t steps = 0;
   std::filesystem::path checkpoint;  // prefix
   std::function<void(int64_t, int64_t, double)> progress = {};
+  Workers* workers = nullptr;  // those that train together; null: alone
 };
 
 struct TrainedModel {
@@ -33,7 +35,8 @@ struct TrainedModel {
 };
 
 // Learns weights, biases and the ranges of activations. kInvalidArgument names step and layer where
-// the loss is not finite; kCancelled after Ctrl-C, with a checkpoint to go on from.
+// the loss is not finite; kCancelled after Ctrl-C and kNotFound where another worker is lost, with
+// a checkpoint to go on from. The first worker alone writes and reads checkpoints.
 TrainedModel Train(const TrainInput& input, const TrainSettings& settings);
 
 // The learning rate of step `step` (from 0) of `steps`.
