@@ -37,6 +37,10 @@ struct TrainingOptions {
 
 struct RetrainOptions {
   ModelSource model;
+  // Whose outputs "mse" and "distill" learn, and agreement is counted with; without a path: the
+  // model itself, as it is before.
+  ModelSource teacher = {};
+  bool in_float = false;  // without quantization: fine-tunes, of the plan nothing is used
   DataSource train;
   DataSource validation = {};  // may be empty
   PlanOptions plan = {};
@@ -56,6 +60,8 @@ struct RetrainResult {
   // On the validation data, if there is any: top-1 and agreement with the float model, as
   // fractions.
   std::optional<double> float_top1 = {}, calibrated_top1 = {}, retrained_top1 = {};
+  // Agreement is that with the teacher. What was calibrated is the model itself where it was
+  // retrained in float.
   std::optional<double> calibrated_agreement = {}, retrained_agreement = {};
 };
 
@@ -63,6 +69,7 @@ struct RetrainResult {
 // ranges (ULQ) and weights (ARQ) are learned. Writes PREFIX_quantized.pb, PREFIX_fake_quant.pb,
 // PREFIX_quant.json and PREFIX_record.txt as Quantize does, the learned float model as
 // PREFIX_retrained.pb and as a TensorFlow checkpoint PREFIX_retrained.ckpt, and PREFIX_losses.csv.
+// In float only these last three.
 // In the library adze::retrain, which needs LibTorch.
 RetrainResult Retrain(const RetrainOptions& options);
 

@@ -22,6 +22,8 @@ struct Flags {
   std::string validation_labels;
   std::string config;
   std::vector<std::string> skip_layers;
+  std::string teacher;
+  bool in_float = false;
   int activation_bits = 0, weight_bits = 0;
   TrainingOptions training;
   int processes = 1;
@@ -65,15 +67,16 @@ nlohmann::ordered_json ToJson(const RetrainResult& result) {
   return json;
 }
 
-void Print(const RetrainResult& result) {
+void Print(const RetrainResult& result, bool in_float) {
   const auto percent = [](const std::optional<double>& value) {
     return value ? fmt::format("{:.2f} %", 100 * *value) : std::string("-");
   };
   if (result.calibrated_agreement) {
     fmt::print("{:<12} {:>9} {:>10}\n", "", "top-1", "agreement");
-    fmt::print("{:<12} {:>9} {:>10}\n", "float", percent(result.float_top1), "");
-    fmt::print("{:<12} {:>9} {:>10}\n", "calibrated", percent(result.calibrated_top1),
-               percent(result.calibrated_agreement));
+    fmt::print("{:<12} {:>9} {:>10}\n", in_float ? "teacher" : "float", percent(result.float_top1),
+               "");
+    fmt::print("{:<12} {:>9} {:>10}\n", in_float ? "before" : "calibrated",
+               percent(result.calibrated_top1), percent(result.calibrated_agreement));
     fmt::print("{:<12} {:>9} {:>10}\n\n", "retrained", percent(result.retrained_top1),
                percent(result.retrained_agreement));
   }
@@ -86,7 +89,13 @@ void Print(const RetrainResult& result) {
 }
 
 void Run(const Flags& flags, bool quiet) {
+  Require(!flags.in_float || (flags.config.empty() && flags.skip_layers.empty() &&
+                              flags.activation_bits == 0 && flags.weight_bits == 0),
+          ErrorCode::kInvalidArgument,
+          "--float quantizes nothing; leave out --config, --skip-layer and bits");
   RetrainOptions options{.model = ToModelSource(flags.model),
+                         .teacher = {.path = flags.teacher},
+                         .in_float = flags.in_float,
                          .train = SourceOf(flags, flags.train, flags.data.labels),
                          .plan = {.config = flags.config,
                                   .skip_layers = flags.skip_layers,
@@ -114,7 +123,7 @@ void Run(const Flags& flags, bool quiet) {
   if (flags.json) {
     fmt::print("{}\n", ToJson(result).dump(2));
   } else {
-    Print(result);
+    Print(result, flags.in_float);
   }
 }
 
@@ -191,6 +200,11 @@ void Declare(CLI::App& app) {
       ->type_name("FIELD");
   AddFieldFlags(app, flags->data);
   AddPixelFlags(app, flags->data);
+  app.add_flag("--float", flags->in_float,
+               "Without quantization: fine-tune, e.g. what decompose wrote");
+  app.add_option("--teacher", flags->teacher,
+                 "Model whose outputs distill and mse learn (default: MODEL as it is)")
+      ->type_name("MODEL");
   app.add_option("--config", flags->config, "AMCT JSON config or simplified .cfg")
       ->type_name("FILE");
   app.add_option("--skip-layer", flags->skip_layers, "Leave this layer in float (may be repeated)")
@@ -228,7 +242,9 @@ void register_retrain(CommandRegistry& commands) {
            "      --validation cifar10:test_batch.bin --flip --crop 4 --epochs 10 \\\n"
            "      --weight-bits 4 --activation-bits 4 --learning-rate 1e-3 --output out/model\n"
            "  adze retrain model.pb --train x=x.npy --labels y.npy --steps 500 --nproc 2 \\\n"
-           "      --checkpoint-every 100 --resume --output out/model",
+           "      --checkpoint-every 100 --resume --output out/model\n"
+           "  adze retrain decomposed.pb --float --teacher model.pb --train images/ --output "
+           "out/tuned",
        .declare = Declare});
 }
 

@@ -5,6 +5,7 @@
 #include <malloc.h>
 
 #include <chrono>
+#include <optional>
 
 #include "adze/checkpoint.h"
 #include "adze/evaluate.h"
@@ -56,14 +57,14 @@ double Mean(const std::vector<float>& values, size_t begin, size_t end) {
   return end > begin ? sum / static_cast<double>(end - begin) : 0;
 }
 
-void Validate(const PreparedModel& model, const Graph& calibrated, const Graph& retrained,
-              const RetrainOptions& options, RetrainResult* result) {
+void Validate(const PreparedModel& model, const Graph& teacher, const Graph& calibrated,
+              const Graph& retrained, const RetrainOptions& options, RetrainResult* result) {
   const auto data = OpenData(options.validation, model.inputs);
   const EvaluateOptions how{
       .batch_size = 32, .label_offset = options.training.label_offset, .num_threads = NumThreads()};
-  result->float_top1 = Evaluate(model.graph, *data, how).top1;
-  const Evaluation before = Evaluate(calibrated, *data, how, &model.graph);
-  const Evaluation after = Evaluate(retrained, *data, how, &model.graph);
+  result->float_top1 = Evaluate(teacher, *data, how).top1;
+  const Evaluation before = Evaluate(calibrated, *data, how, &teacher);
+  const Evaluation after = Evaluate(retrained, *data, how, &teacher);
   result->calibrated_top1 = before.top1;
   result->calibrated_agreement = before.agreement;
   result->retrained_top1 = after.top1;
@@ -74,9 +75,12 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
   const TrainingOptions& training = options.training;
   const fs::path& prefix = options.output_prefix;
   RetrainResult result;
-  result.files = {With(prefix, "_quantized.pb"), With(prefix, "_fake_quant.pb"),
-                  With(prefix, "_quant.json"),   With(prefix, "_record.txt"),
-                  With(prefix, "_retrained.pb"), With(prefix, "_losses.csv")};
+  result.files = {With(prefix, "_retrained.pb"), With(prefix, "_losses.csv")};
+  if (!options.in_float) {
+    result.files.insert(result.files.begin(),
+                        {With(prefix, "_quantized.pb"), With(prefix, "_fake_quant.pb"),
+                         With(prefix, "_quant.json"), With(prefix, "_record.txt")});
+  }
   if (workers->is_first()) {
     for (const fs::path& file : result.files) CheckWritable(file);
   }
@@ -91,19 +95,27 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
   const PreparedModel model(options.model, plan_options);
   result.warnings = model.warnings;
   RefuseBalance(model.plan);
+  std::optional<PreparedModel> given_teacher;
+  if (!options.teacher.path.empty()) given_teacher.emplace(options.teacher, PlanOptions{});
+  const Graph& teacher = given_teacher ? given_teacher->graph : model.graph;
   const auto data = OpenData(options.train, model.inputs);
-  const Record calibrated = Calibrate(model.graph, model.plan.layers, *data,
-                                      {.batch_size = 8,
-                                       .num_samples = std::min(kCalibrationSamples, data->size()),
-                                       .num_threads = NumThreads()});
-
-  const Graph initial = TuneWeights(
-      model.graph, model.graph, calibrated, model.plan.layers, *data,
-      {.samples = std::min(TuneOptions{}.samples, data->size()), .num_threads = NumThreads()});
+  std::vector<PlannedLayer> plan;
+  Record calibrated;
+  Graph initial = model.graph.Clone();
+  if (!options.in_float) {
+    plan = model.plan.layers;
+    calibrated = Calibrate(model.graph, plan, *data,
+                           {.batch_size = 8,
+                            .num_samples = std::min(kCalibrationSamples, data->size()),
+                            .num_threads = NumThreads()});
+    initial = TuneWeights(
+        model.graph, model.graph, calibrated, plan, *data,
+        {.samples = std::min(TuneOptions{}.samples, data->size()), .num_threads = NumThreads()});
+  }
 
   const auto start = std::chrono::steady_clock::now();
   result.steps = CountSteps(training, data->size());
-  const TrainedModel trained = Train({model.graph, model.plan.layers, initial, calibrated, *data},
+  const TrainedModel trained = Train({model.graph, plan, initial, calibrated, *data, teacher},
                                      {.options = training,
                                       .steps = result.steps,
                                       .checkpoint = With(prefix, "_retrain.ckpt"),
@@ -119,19 +131,27 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
   result.record = trained.record;
   if (!workers->is_first()) return result;
 
-  const Graph fake_quant = BuildFakeQuantGraph(trained.graph, trained.record);
-  const Graph quantized = BuildQuantizedGraph(trained.graph, trained.record);
-  const std::vector<std::string> contents = {
-      SerializeGraphDef(quantized),         SerializeGraphDef(fake_quant),
-      QuantJson(quantized, trained.record), SerializeRecord(trained.record),
-      SerializeGraphDef(trained.graph),     LossesAsCsv(trained.losses, training)};
+  std::vector<std::string> contents = {SerializeGraphDef(trained.graph),
+                                       LossesAsCsv(trained.losses, training)};
+  if (!options.in_float) {
+    const Graph quantized = BuildQuantizedGraph(trained.graph, trained.record);
+    contents.insert(contents.begin(),
+                    {SerializeGraphDef(quantized),
+                     SerializeGraphDef(BuildFakeQuantGraph(trained.graph, trained.record)),
+                     QuantJson(quantized, trained.record), SerializeRecord(trained.record)});
+  }
   std::vector<FileContent> files;
   for (size_t i = 0; i < contents.size(); ++i) files.push_back({result.files[i], contents[i]});
   WriteFilesAtomically(files);
   WriteTrainingCheckpoint(With(prefix, "_retrained.ckpt"), trained.graph);
   result.files.push_back(With(prefix, "_retrained.ckpt"));
   if (!options.validation.empty()) {
-    Validate(model, BuildFakeQuantGraph(initial, calibrated), fake_quant, options, &result);
+    if (options.in_float) {
+      Validate(model, teacher, model.graph, trained.graph, options, &result);
+    } else {
+      Validate(model, teacher, BuildFakeQuantGraph(initial, calibrated),
+               BuildFakeQuantGraph(trained.graph, trained.record), options, &result);
+    }
   }
   return result;
 }

@@ -122,7 +122,7 @@ void Trainer::ChooseLoss() {
           "none");
   is_classifier_ = !(logits_ == input_.prepared.outputs()[0].value) || has_labels;
   if (loss_ != LossKind::kCrossEntropy) {
-    teacher_.emplace(input_.prepared, std::vector<Value>{logits_}, nullptr,
+    teacher_.emplace(input_.teacher, std::vector<Value>{FindLogits(input_.teacher)}, nullptr,
                      SessionOptions{.num_threads = NumThreads()});
   }
 }
@@ -179,6 +179,9 @@ at::Tensor Trainer::LossOf(const Batch& batch) {
     return CrossEntropyLoss(outputs, classes.to(device_));
   }
   const at::Tensor wanted = ToTorch(teacher_->Run(batch.feeds)[0]).to(device_);
+  Require(wanted.sizes() == outputs.sizes(), ErrorCode::kInvalidArgument, "the teacher gives ",
+          wanted.numel(), " numbers for a batch, the model ", outputs.numel(),
+          "; both need the same outputs");
   return loss_ == LossKind::kMse ? MseLoss(outputs, wanted)
                                  : DistillLoss(outputs, wanted, is_classifier_);
 }

@@ -17,6 +17,7 @@ struct TrainInput {
   const Graph& initial;                   // the same graph; where weights and biases start
   const Record& calibrated;               // where ranges start
   const Dataset& data;
+  const Graph& teacher;  // whose outputs are learned; reads the same inputs
 };
 
 struct TrainSettings {

@@ -141,7 +141,7 @@ TEST_F(RetrainTest, NamesTheLayerThatReadsWhatIsNotANumber) {
   const Record record = Calibrate(model.graph, model.plan.layers, data, {.num_samples = 16});
   data.poisoned = true;
   const std::string refusal = Refusal([&] {
-    Train({model.graph, model.plan.layers, model.graph, record, data},
+    Train({model.graph, model.plan.layers, model.graph, record, data, model.graph},
           {.options = options.training, .steps = 3, .checkpoint = TestFolder() / "c"});
   });
   EXPECT_THAT(refusal, testing::ContainsRegex(
@@ -156,6 +156,38 @@ TEST_F(RetrainTest, LearnsFromTheFloatModelWithoutLabels) {
   EXPECT_LT(result.last_loss, result.first_loss);
   options.training.loss = "cross-entropy";
   EXPECT_THAT(RefusalOf(options), HasSubstr("needs labels; give --labels FILE, or --loss distill"));
+}
+
+// What was cut away comes back from the float model's outputs alone, without quantization.
+TEST_F(RetrainTest, FineTunesInFloatToATeacher) {
+  const fs::path student = TestFolder() / "student.pb";
+  DecomposeModel({.model = Options("a").model,
+                  .options = {.method = "channel",
+                              .rule = RankRule::kMacs,
+                              .share = 0.5,
+                              .filter = DecomposeFilter::kAny},
+                  .output = student});
+  RetrainOptions options = Options("a");
+  options.teacher = options.model;
+  options.model = {.path = student};
+  options.in_float = true;
+  options.plan = {};
+  options.train.labels.clear();
+  options.train.limit = 2048;
+  options.training.steps = 100;
+  options.training.learning_rate = 5e-3;
+  options.validation = {.arrays = {{"image", kData / "t10k-images-idx3-ubyte.gz"}},
+                        .labels = kData / "t10k-labels-idx1-ubyte.gz",
+                        .preprocess = PreprocessByName("unit"),
+                        .limit = 500};
+  const RetrainResult result = Retrain(options);
+  EXPECT_GT(*result.retrained_agreement, *result.calibrated_agreement + 0.02);
+  EXPECT_FALSE(fs::exists(TestFolder() / "a_quantized.pb"));
+  const Graph tuned = LoadModel({.path = TestFolder() / "a_retrained.pb"});
+  const auto data = OpenData(options.validation, ModelInputs(tuned, {}));
+  EXPECT_NEAR(*Evaluate(tuned, *data, {}).top1, *result.retrained_top1, 1e-9);
+  options.teacher = {.path = ADZE_SOURCE_DIR "/no_such_model.pb"};
+  EXPECT_THAT(RefusalOf(options), HasSubstr("no_such_model.pb"));
 }
 
 TEST_F(RetrainTest, RefusesWrongSettings) {
