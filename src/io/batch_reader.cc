@@ -11,8 +11,12 @@
 namespace adze {
 
 // Workers take batch numbers in order and put what they read into a ring of slots; Next empties the
-// slots in order. A worker may be at most a ring ahead of Next, which bounds the memory.
+// slots in order. A worker may be at most a ring ahead of Next, which bounds the memory. Small
+// batches have a longer ring: where all cores are busy a worker may be kept from its batch for as
+// long as several of them take to run.
 struct BatchReader::Impl {
+  static constexpr int64_t kSamplesAhead = 8;
+
   struct Slot {
     bool full = false;
     std::map<std::string, Tensor> feeds;
@@ -23,7 +27,7 @@ struct BatchReader::Impl {
       : data(data),
         batch_size(batch_size),
         num_batches((data.size() + batch_size - 1) / batch_size),
-        slots(num_threads + 1) {
+        slots(std::max<int64_t>(num_threads + 1, kSamplesAhead / batch_size)) {
     for (int i = 0; i < num_threads; ++i) threads.emplace_back([this] { Work(); });
   }
 

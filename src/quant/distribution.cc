@@ -1,55 +1,43 @@
 #include "quant/distribution.h"
 
-#include <algorithm>
-#include <bit>
-#include <cmath>
+#include <iterator>
 #include <limits>
 #include <map>
-#include <span>
-
-#include "quant/float_buckets.h"
 
 namespace adze {
-namespace {
 
-int64_t KeyOf(double x) {
-  const auto magnitude = static_cast<float>(std::fabs(x));
-  return std::bit_cast<uint32_t>(magnitude) >> FloatBuckets::kFineShift;
-}
-
-}  // namespace
-
-// For a mean m (of u) in [1/3, 2/3] the density is the straight line 1 + slope (u - 1/2) with slope
-// 12 (m - 1/2); else values crowd at one end and it is constant on [0, 2m) or [2m - 1, 1).
+// For a mean m, of u = (x - low) / width, in [1/3, 2/3] the density is the straight line
+// 1 + slope (u - 1/2) with slope 12 (m - 1/2); else values crowd at one end and it is constant on
+// [0, 2m) or [2m - 1, 1).
 Distribution::Bucket Distribution::MakeBucket(const FloatHistogram::Bucket& from) {
-  Bucket bucket{from.low, from.high - from.low, static_cast<double>(from.count)};
-  const double mean = (from.sum / bucket.count - from.low) / bucket.width;
+  const double width = from.high - from.low;
+  Bucket bucket{.low = from.low,
+                .high = from.high,
+                .count = static_cast<double>(from.count),
+                .start = from.low,
+                .extent = width};
+  const double mean = (from.sum / bucket.count - from.low) / width;
   if (mean < 1.0 / 3) {
-    bucket.extent = 2 * std::max(mean, 0.0);
+    bucket.extent = width * 2 * std::max(mean, 0.0);
   } else if (mean > 2.0 / 3) {
-    bucket.extent = 2 * std::max(1 - mean, 0.0);
-    bucket.start = 1 - bucket.extent;
+    bucket.extent = width * 2 * std::max(1 - mean, 0.0);
+    bucket.start = from.high - bucket.extent;
   } else {
     bucket.slope = 12 * (mean - 0.5);
   }
+  constexpr double kHuge = 1e300;
+  bucket.per_extent = std::min(1 / bucket.extent, kHuge);
   return bucket;
 }
 
 Distribution::Moments Distribution::Bucket::Below(double point) const {
-  const double u = (point - low) / width, from_start = u - start;
-  // `extent` is 0 where all values are at one end.
-  const double v = u >= 1                 ? 1
-                   : from_start <= 0      ? 0
-                   : from_start >= extent ? 1
-                                          : from_start / extent;
-  // Integrals of the density times 1, v and v^2, up to v.
-  const double part0 = v + slope * v * (v - 1) / 2;
-  const double part1 = v * v * (0.5 + slope * (v / 3 - 0.25));
-  const double part2 = v * v * v * (1.0 / 3 + slope * (v / 4 - 1.0 / 6));
-  // x = low + width (start + extent v)
-  const double at = low + width * start, by = width * extent;
-  return {count * part0, count * (at * part0 + by * part1),
-          count * (at * at * part0 + 2 * at * by * part1 + by * by * part2)};
+  const Part part = PartBelow(point);
+  const double v = part.v;
+  const double part0 = v * (1 + slope * 0.5 * (v - 1));
+  const double part1 = v * v * (0.5 + slope * (v * (1.0 / 3) - 0.25));
+  const double part2 = v * v * v * (1.0 / 3 + slope * (v * 0.25 - 1.0 / 6));
+  return {part.count, part.sum,
+          count * (start * start * part0 + 2 * start * extent * part1 + extent * extent * part2)};
 }
 
 // A channel whose weights died has one value everywhere, so that its bucket has far more values
@@ -100,9 +88,8 @@ Distribution::Distribution(const FloatHistogram& values) {
       values.SmallestValues(kTail), [&] { return buckets.begin(); },
       [&] { buckets = buckets.subspan(1); });
   buckets_.reserve(buckets.size());
-  prefix_.reserve(buckets.size() + 1);
 
-  Moments in_points, in_buckets;
+  Moments in_points;
   for (size_t i = 0; i < buckets.size(); ++i) {
     FloatHistogram::Bucket bucket = buckets[i];
     if (bucket.low == bucket.high) {
@@ -114,10 +101,9 @@ Distribution::Distribution(const FloatHistogram& values) {
       if (bucket.count == 0) continue;
     }
     buckets_.push_back(MakeBucket(bucket));
-    prefix_.push_back(in_buckets);
-    in_buckets = in_buckets + buckets_.back().Below(bucket.high);
+    buckets_.back().before = in_buckets_;
+    in_buckets_ = in_buckets_ + buckets_.back().Below(std::numeric_limits<double>::infinity());
   }
-  prefix_.push_back(in_buckets);
   for (const auto& [value, count] : points) {
     points_.push_back({value, count});
     point_prefix_.push_back(in_points);
@@ -130,8 +116,9 @@ Distribution::Distribution(const FloatHistogram& values) {
 void Distribution::MakeIndex() {
   least_key_ = std::numeric_limits<int64_t>::max();
   std::vector<double> middles;
+  middles.reserve(buckets_.size());
   for (const Bucket& bucket : buckets_) {
-    middles.push_back(bucket.low + bucket.width / 2);
+    middles.push_back(bucket.low + (bucket.high - bucket.low) / 2);
     least_key_ = std::min(least_key_, KeyOf(middles.back()));
   }
   lowest_order_ = Order(middles.front());
@@ -142,22 +129,11 @@ void Distribution::MakeIndex() {
   }
 }
 
-// Ascends with x: 1, 2 ... for positive values from the least magnitude of a bucket on, -1, -2 ...
-// for negative ones, 0 in between.
-int64_t Distribution::Order(double x) const {
-  const int64_t order = std::max<int64_t>(KeyOf(x) - least_key_ + 1, 0);
-  return x < 0 ? -order : order;
-}
-
 Distribution::Moments Distribution::BucketsBelow(double point) const {
   if (buckets_.empty() || point <= lowest_bucket()) return {};
-  if (point >= highest_bucket()) return prefix_.back();
-  const int64_t at =
-      std::clamp<int64_t>(Order(point) - lowest_order_, 0, static_cast<int64_t>(first_.size()) - 1);
-  int32_t i = first_[at];
-  // A coarse bucket spans many keys; those behind its middle lead to the next one.
-  if (i > 0 && point < buckets_[i - 1].low + buckets_[i - 1].width) --i;
-  return point <= buckets_[i].low ? prefix_[i] : prefix_[i] + buckets_[i].Below(point);
+  if (point >= highest_bucket()) return in_buckets_;
+  const Bucket& bucket = buckets_[BucketAt(point)];
+  return bucket.before + bucket.Below(point);
 }
 
 Distribution::Moments Distribution::PointsBelow(double point) const {

@@ -99,7 +99,7 @@ double SquaredError::SumInBuckets(double scale, int64_t lowest, int64_t highest)
   const auto base = static_cast<double>(fine_first);
   double sum_qx = base * fine.sum, sum_qq = base * base * fine.count;
   for (int64_t q = fine_first; q < fine_last; ++q) {
-    const Moments below = values_.BucketsBelow(edge(q));
+    const Moments below = values_.CountBucketsBelow(edge(q));
     sum_qx += high.sum - below.sum;
     sum_qq += static_cast<double>(2 * q + 1) * (high.count - below.count);
   }

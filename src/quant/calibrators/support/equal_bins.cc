@@ -35,7 +35,7 @@ std::vector<uint64_t> EqualBins(const Distribution& values, double min, double m
   }
   AddBuckets(
       min, max, values.in_buckets().count,
-      [&](double edge) { return values.BucketsBelow(edge).count; }, &bins);
+      [&](double edge) { return values.CountBucketsBelow(edge).count; }, &bins);
   return bins;
 }
 
@@ -47,7 +47,7 @@ std::vector<uint64_t> EqualBinsOfAbsolute(const Distribution& values, double max
   AddBuckets(
       0, max, values.in_buckets().count,
       [&](double edge) {
-        return values.BucketsBelow(edge).count - values.BucketsBelow(-edge).count;
+        return values.CountBucketsBelow(edge).count - values.CountBucketsBelow(-edge).count;
       },
       &bins);
   return bins;
