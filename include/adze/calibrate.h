@@ -39,7 +39,7 @@ struct Shard {
 enum class Parallelism {
   kMeasured,  // the faster, found on the first batches
   kSamples,   // a thread runs a sample on its own
-  kOps,       // all threads run the same batch
+  kOps,       // all threads run the same sample
 };
 
 struct CalibrateOptions {

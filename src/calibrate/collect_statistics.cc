@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,7 +45,8 @@ void ReleaseFreeMemory() {
 }
 
 // Runs samples in one of two ways: a thread for each sample, which is what statistics are defined
-// by, or all threads on a batch, if that gives the same bits and is faster.
+// by, or all threads on each, if that gives the same bits and is faster. Where rows of a batch meet,
+// it is run as a whole, else sample by sample: memory does not depend on its size.
 class Collector {
  public:
   Collector(const Graph& prepared, const std::vector<PlannedLayer>& plan, const Dataset& data,
@@ -107,11 +109,9 @@ class Collector {
     const auto left = static_cast<double>(data_.size() - source_.position());
     if (seconds * left < options_.measure_from_seconds) return;
     std::string seen = SerializeStatistics(Take());  // which takes less memory
-    RunAgain(first, rows_apart_);
-    const std::string by_samples = SerializeStatistics(Take());
+    const size_t by_samples = DigestOfRun(first);
     ReplaceTeam(true);
-    RunAgain(first, false);
-    bool better = SerializeStatistics(Take()) == by_samples;
+    bool better = DigestOfRun(first) == by_samples;
     Put(ParseStatistics(seen));
     if (better) {
       Run(batch + 2 * Timed());
@@ -123,14 +123,16 @@ class Collector {
     Put(ParseStatistics(seen));
   }
 
-  void RunAgain(const Unit& unit, bool by_sample) {
-    for (int64_t row = 0; by_sample && row < unit.samples; ++row) {
+  // Runs a batch that was run before; of the statistics of it alone.
+  size_t DigestOfRun(const Unit& unit) {
+    for (int64_t row = 0; rows_apart_ && row < unit.samples; ++row) {
       Unit sample{.first_sample = unit.first_sample + row, .samples = 1};
       for (const auto& [name, tensor] : unit.feeds) sample.feeds[name] = tensor.Rows(row, row + 1);
       team_->Run(sample);
     }
-    if (!by_sample) team_->Run(unit);
+    if (!rows_apart_) team_->Run(unit);
     SetNumThreads(options_.num_threads);
+    return std::hash<std::string>()(SerializeStatistics(Take()));
   }
 
   // The other team's memory goes first, and the weights that only it wanted in this form.
