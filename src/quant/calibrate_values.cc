@@ -63,7 +63,7 @@ CalibratorSettings SettingsOf(const ActivationConfig& config) {
   for (const auto& [name, value] : config.parameters) {
     const auto parameter =
         std::find_if(calibrator.parameters.begin(), calibrator.parameters.end(),
-                     [&](const CalibratorParameter& p) { return p.name == name; });
+                     [&name = name](const CalibratorParameter& p) { return p.name == name; });
     if (parameter == calibrator.parameters.end()) {
       const std::vector<std::string> names = NamesOf(calibrator.parameters);
       throw Error(kBad, "calibrator " + config.algorithm + " has no parameter '" + name + "'" +
