@@ -75,6 +75,11 @@ struct OpDef {
   // Computes the outputs, which are allocated as `infer` says. Plain and right rather than fast
   // where an engine has its own kernel; constant folding and the reference interpreter use it.
   std::function<void(const Node&, std::span<const Tensor>, std::span<Tensor>)> evaluate = {};
+  // The shapes of outputs may depend on the inputs' elements: where `infer` leaves one unknown,
+  // `evaluate` gets no tensor and puts its own there. So do outputs that are lists of tensors.
+  bool sizes_outputs = false;
+  // Decides what runs, and how often (Switch, Merge, Enter, ...): the engine knows these by name.
+  bool is_control_flow = false;
   // Output i is a function of the inputs' elements i, broadcast as NumPy does.
   bool is_elementwise = false;
   // Whether row i of every output depends on no other row of the inputs than row i, so that a batch

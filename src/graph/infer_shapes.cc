@@ -35,6 +35,10 @@ std::vector<Tensor> EvaluateNode(const Node& node, std::span<const Tensor> input
   std::vector<Tensor> outputs;
   int64_t bytes = 0;
   for (const TensorSpec& spec : def->infer({node, specs, constants})) {
+    if (def->sizes_outputs && (!spec.shape.IsFullyKnown() || SizeOf(spec.dtype) == 0)) {
+      outputs.emplace_back();
+      continue;
+    }
     Require(spec.shape.IsFullyKnown(), ErrorCode::kUnsupported, "the output shape of ", node.op(),
             " depends on its data");
     const size_t size = spec.dtype == DType::kString ? sizeof(std::string) : SizeOf(spec.dtype);
@@ -44,6 +48,7 @@ std::vector<Tensor> EvaluateNode(const Node& node, std::span<const Tensor> input
     outputs.emplace_back(spec.dtype, spec.shape);
   }
   def->evaluate(node, inputs, outputs);
+  for (const Tensor& output : outputs) Check(bool(output), "an output that was not evaluated");
   return outputs;
 }
 

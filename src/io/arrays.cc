@@ -223,7 +223,7 @@ class Arrays : public Dataset {
     }
     for (const auto& [name, path] : source.inputs) {
       const bool found = std::any_of(inputs.begin(), inputs.end(),
-                                     [&](const InputSpec& input) { return input.name == name; });
+                                     [&name = name](const InputSpec& input) { return input.name == name; });
       Require(found, ErrorCode::kInvalidArgument, "there is no input '", name, "' for file '",
               path.string(), "'; inputs are ", known);
     }

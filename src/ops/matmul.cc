@@ -127,7 +127,7 @@ void register_matmul(OpRegistry& ops) {
                                 .input_channel_axes = {0},
                                 .unfold = UnfoldRows,
                                 .refuse = RefuseMatMul}});
-  for (const char* name : {"BatchMatMul", "BatchMatMulV2"}) {
+  for (const char* name : {"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"}) {
     ops.Add({.name = name,
              .summary = "Products of matrices in the last two axes",
              .infer = InferBatchMatMul,

@@ -30,6 +30,23 @@ std::optional<int64_t> KnownInt(const ShapeContext& context, int input) {
   return values->front();
 }
 
+namespace {
+void RequireOne(const Tensor& operand, const char* what) {
+  Require(operand.num_elements() == 1, ErrorCode::kBadFile, "the ", what, " has ",
+          operand.num_elements(), " elements where one is needed");
+}
+}  // namespace
+
+int64_t OneInt(const Tensor& operand, const char* what) {
+  RequireOne(operand, what);
+  return ToInt64s(operand)[0];
+}
+
+float OneFloat(const Tensor& operand, const char* what) {
+  RequireOne(operand, what);
+  return ToFloats(operand)[0];
+}
+
 Shape UnknownDims(int64_t rank) {
   Require(rank >= 0 && rank <= 255, ErrorCode::kBadFile, "a tensor cannot have rank ", rank);
   return Shape(std::vector<int64_t>(rank, Shape::kUnknown));

@@ -19,6 +19,10 @@ std::optional<std::vector<int64_t>> KnownInts(const ShapeContext& context, int i
 // The same of an operand of one element.
 std::optional<int64_t> KnownInt(const ShapeContext& context, int input);
 
+// The number that an operand of one element holds; kBadFile, saying what it is, for another count.
+int64_t OneInt(const Tensor& operand, const char* what);
+float OneFloat(const Tensor& operand, const char* what);
+
 // Unknown dimensions of the given rank.
 Shape UnknownDims(int64_t rank);
 
