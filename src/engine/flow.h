@@ -28,6 +28,7 @@ class Flow {
   // Element type and shape; kUnsupported if it depends on data.
   TensorSpec spec(Value value) const;
   bool has_output(Value value) const { return shapes_[value].dtype != DType::kInvalid; }
+  bool has_known_shape(Value value) const { return shapes_[value].shape.IsFullyKnown(); }
   // What input `i` of the node reads if that does not depend on fed elements, else null.
   const Tensor* constant_input(const Node& node, int i) const;
   const Tensor* constant(Value value) const;

@@ -13,6 +13,9 @@ class RowTracker {
   bool HasRows(Value value) const { return rows_.count(value) || flow_.is_fed(value.node); }
   // False if the node mixes rows, or might.
   bool Pass(Node& node) {
+    for (int i = 0; flow_.has_output(node.output(i)); ++i) {
+      if (!flow_.has_known_shape(node.output(i))) return false;
+    }
     if (!KeepsRows(node)) return false;
     for (int i = 0; flow_.has_output(node.output(i)); ++i) rows_.insert(node.output(i));
     return true;

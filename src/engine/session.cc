@@ -13,6 +13,7 @@
 #include "adze/registry.h"
 #include "engine/compile.h"
 #include "engine/constants.h"
+#include "engine/data_dependent.h"
 #include "engine/huge_memory.h"
 #include "engine/independent_rows.h"
 
@@ -158,7 +159,8 @@ struct Session::Impl {
     return names.empty() ? "none" : names;
   }
 
-  Flow FlowFor(const std::map<std::string, Tensor>& feeds) const {
+  Flow FlowFor(const std::map<std::string, Tensor>& feeds) const { return FlowFor(feeds, fetches); }
+  Flow FlowFor(const std::map<std::string, Tensor>& feeds, std::span<const Value> wanted) const {
     std::map<std::string, Shape> shapes;
     std::unordered_set<const Node*> fed;
     for (const auto& [name, tensor] : feeds) {
@@ -167,20 +169,40 @@ struct Session::Impl {
     }
     ShapeMap inferred = InferShapes(nodes, shapes);
     ConstantValues values(nodes, kept, *constants, inferred);
-    return Flow(nodes, fetches, std::move(fed), std::move(inferred), std::move(values),
+    return Flow(nodes, wanted, std::move(fed), std::move(inferred), std::move(values),
                 [&](Value value) { return probe && probe->Wants(value); });
   }
 
+  // What is compiled for one set of feed shapes.
+  struct Compiled {
+    std::unique_ptr<Program> program;
+    std::unique_ptr<DataDependentPart> rest;  // null where all shapes are known
+  };
+
   // A program is run by one thread at a time, so each worker has its own.
+  const Compiled& CompiledFor(const std::map<std::string, Tensor>& feeds, int worker) {
+    Compiled& compiled = programs[KeyOf(feeds) + std::to_string(worker)];
+    if (compiled.program) return compiled;
+    const Flow flow = FlowFor(feeds);
+    auto rest = std::make_unique<DataDependentPart>(flow, fetches, *prepared);
+    if (rest->empty()) {
+      compiled.program = Compile(flow, fetches, *prepared);
+    } else {
+      compiled.program = Compile(FlowFor(feeds, rest->inputs()), rest->inputs(), *prepared);
+      compiled.rest = std::move(rest);
+    }
+    return compiled;
+  }
+  // For what is run in pieces: all shapes are known.
   const Program& ProgramFor(const std::map<std::string, Tensor>& feeds, int worker) {
-    std::unique_ptr<Program>& program = programs[KeyOf(feeds) + std::to_string(worker)];
-    if (!program) program = Compile(FlowFor(feeds), fetches, *prepared);
-    return *program;
+    return *CompiledFor(feeds, worker).program;
   }
 
   std::vector<Tensor> RunWhole(const std::map<std::string, Tensor>& feeds) {
-    const Program& program = ProgramFor(feeds, 0);
-    return program.Run(feeds, arenas[0].Reserve(program.arena_bytes), probe);
+    const auto& [program, rest] = CompiledFor(feeds, 0);
+    std::vector<Tensor> results =
+        program->Run(feeds, arenas[0].Reserve(program->arena_bytes), probe);
+    return rest ? rest->Run(results, probe) : results;
   }
 
   // Rows of each piece that a batch is run in, one piece a worker at a time; 0: as a whole. Pieces
@@ -291,7 +313,7 @@ struct Session::Impl {
   ValueSet kept;
   std::shared_ptr<const ConstantValues> constants;
   std::shared_ptr<PreparedConstants> prepared;
-  std::map<std::string, std::unique_ptr<Program>> programs;
+  std::map<std::string, Compiled> programs;
   std::map<std::string, int64_t> pieces;  // PieceOf, by shapes
   std::deque<Arena> arenas{1};
 };

@@ -60,9 +60,8 @@ void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor
         found.push_back({box, label});
       }
     }
-    std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
-      return a.box.score > b.box.score;
-    });
+    std::stable_sort(found.begin(), found.end(),
+                     [](const Found& a, const Found& b) { return a.box.score > b.box.score; });
     const int64_t valid = std::min<int64_t>(room, static_cast<int64_t>(found.size()));
     for (int64_t i = 0; i < valid; ++i) {
       const auto& [box, label] = found[i];

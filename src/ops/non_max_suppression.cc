@@ -30,8 +30,7 @@ std::vector<TensorSpec> Infer(const ShapeContext& context) {
 void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
   const Tensor boxes = Cast(inputs[0], DType::kFloat), scores = Cast(inputs[1], DType::kFloat);
   const int64_t most = OneInt(inputs[2], "number of boxes");
-  SuppressionOptions options{.most = most,
-                             .score_threshold = std::numeric_limits<float>::lowest()};
+  SuppressionOptions options{.most = most, .score_threshold = std::numeric_limits<float>::lowest()};
   options.overlap_threshold = inputs.size() > 3 ? OneFloat(inputs[3], "overlap threshold")
                                                 : node.attr<float>("iou_threshold", 0.5f);
   if (inputs.size() > 4) options.score_threshold = OneFloat(inputs[4], "score threshold");
@@ -39,9 +38,8 @@ void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor
   Require(options.overlap_threshold >= 0 && options.overlap_threshold <= 1, ErrorCode::kBadFile,
           node.op(), " has an overlap threshold of ", options.overlap_threshold,
           "; it must be from 0 to 1");
-  const std::vector<KeptBox> kept =
-      SuppressOverlaps(boxes.data<float>().data(), 4, scores.data<float>().data(), 1,
-                       boxes.shape()[0], options);
+  const std::vector<KeptBox> kept = SuppressOverlaps(
+      boxes.data<float>().data(), 4, scores.data<float>().data(), 1, boxes.shape()[0], options);
   const auto count = static_cast<int64_t>(kept.size());
   const Shape shape{IsPadded(node) ? most : count};
   outputs[0] = Tensor::Zeros(DType::kInt32, shape);

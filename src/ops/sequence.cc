@@ -18,7 +18,8 @@ std::vector<TensorSpec> InferLinSpace(const ShapeContext& context) {
 }
 
 void EvaluateLinSpace(const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
-  const float start = OneFloat(inputs[0], "first number"), stop = OneFloat(inputs[1], "last number");
+  const float start = OneFloat(inputs[0], "first number"),
+              stop = OneFloat(inputs[1], "last number");
   const std::span<float> out = outputs[0].mutable_data<float>();
   const float step = out.size() > 1 ? (stop - start) / static_cast<float>(out.size() - 1) : 0;
   for (size_t i = 0; i < out.size(); ++i) out[i] = start + step * static_cast<float>(i);
@@ -53,8 +54,7 @@ std::vector<TensorSpec> InferBroadcastArgs(const ShapeContext& context) {
 }
 
 void EvaluateBroadcastArgs(const Node&, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
-  const Shape shape =
-      BroadcastShapes(ShapeOf(ToInt64s(inputs[0])), ShapeOf(ToInt64s(inputs[1])));
+  const Shape shape = BroadcastShapes(ShapeOf(ToInt64s(inputs[0])), ShapeOf(ToInt64s(inputs[1])));
   const Tensor dims = Cast(Tensor::Vector(shape.dims()), outputs[0].dtype());
   std::memcpy(outputs[0].mutable_raw(), dims.raw(), dims.num_bytes());
 }

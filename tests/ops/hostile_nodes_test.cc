@@ -183,8 +183,8 @@ TEST(HostileNodes, ComputeOrThrowError) {
       }
       bool is_small = true;
       for (const TensorSpec& spec : op.infer({holder.node(), specs, constants})) {
-        is_small &= spec.shape.IsFullyKnown() ? spec.shape.num_elements() < 100000
-                                             : op.sizes_outputs;
+        is_small &=
+            spec.shape.IsFullyKnown() ? spec.shape.num_elements() < 100000 : op.sizes_outputs;
       }
       if (!is_small || !op.evaluate) continue;
       EvaluateNode(holder.node(), inputs);

@@ -52,11 +52,10 @@ std::vector<KeptBox> SuppressOverlaps(const float* boxes, int64_t stride, const 
     const float before = next.score;
     bool suppressed = false;
     for (size_t k = kept.size(); k-- > next.seen && !suppressed;) {
-      const float overlap =
-          Overlap(boxes + next.index * stride, boxes + kept[k].index * stride);
+      const float overlap = Overlap(boxes + next.index * stride, boxes + kept[k].index * stride);
       if (soft) next.score *= std::exp(-0.5f / options.soft_sigma * overlap * overlap);
-      suppressed = soft ? next.score <= options.score_threshold
-                        : overlap > options.overlap_threshold;
+      suppressed =
+          soft ? next.score <= options.score_threshold : overlap > options.overlap_threshold;
     }
     next.seen = kept.size();
     if (suppressed) continue;
