@@ -57,7 +57,16 @@ void RequireOps(std::span<Node* const> nodes) {
     if (where.second > 1) list += " and " + std::to_string(where.second - 1) + " more";
     list += ")";
   }
-  Require(missing.empty(), ErrorCode::kUnsupported, "cannot run these ops: ", list);
+  static constexpr std::string_view kControlFlow[] = {
+      "If", "StatelessIf", "While", "StatelessWhile", "Switch", "Merge"};
+  const bool branches =
+      std::any_of(std::begin(kControlFlow), std::end(kControlFlow),
+                  [&](std::string_view op) { return missing.contains(std::string(op)); });
+  Require(missing.empty(), ErrorCode::kUnsupported, "cannot run these ops: ", list,
+          branches
+              ? "; branches and loops that depend on data are not run: export the model without "
+                "them (Keras: unroll=True, training=False)"
+              : "");
 }
 
 // Memory that all compiled shapes share; it grows and is never given back.

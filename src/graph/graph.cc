@@ -216,7 +216,8 @@ std::vector<Node*> Graph::TopologicalOrder() const {
       }
       State& seen = state[input->position_];
       Require(seen != State::kOpen, ErrorCode::kBadFile, "node '", input->name_,
-              "' is part of a cycle; adze takes graphs without loops");
+              "' is part of a cycle; adze takes graphs without loops "
+              "(recurrent layers: unroll=True)");
       if (seen == State::kNew) {
         seen = State::kOpen;
         stack.push_back({input, 0});

@@ -92,6 +92,23 @@ return twice, where
   EXPECT_EQ(none[1].shape(), (Shape{0, 2}));
 }
 
+TEST(DataDependentShapes, LoopsAndBranchesAreRefusedInOneLine) {
+  Graph graph(Builtin<OpRegistry>());
+  const Value x = graph.Add("x", "Placeholder", {}, {{"dtype", DType::kFloat}}).output();
+  graph.Add("loop", "StatelessWhile", {x});
+  graph.SetOutputs(std::vector<std::string>{"loop"});
+  try {
+    Session session(graph);
+    ADD_FAILURE() << "was taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+    EXPECT_STREQ(error.what(),
+                 "cannot run these ops: StatelessWhile (node 'loop'); branches and loops that "
+                 "depend on data are not run: export the model without them (Keras: unroll=True, "
+                 "training=False)");
+  }
+}
+
 // A probe sees values of both parts, each once.
 class Counter : public Probe {
  public:

@@ -86,9 +86,11 @@ TEST(BadGraph, WrongEdges) {
   EXPECT_EQ(Message("node { op: 'NoOp' }"), "a node of op 'NoOp' has no name");
   EXPECT_EQ(Message("node { name: 'a' op: 'Relu' input: 'b' } "
                     "node { name: 'b' op: 'Relu' input: 'a' }"),
-            "node 'a' is part of a cycle; adze takes graphs without loops");
+            "node 'a' is part of a cycle; adze takes graphs without loops "
+            "(recurrent layers: unroll=True)");
   EXPECT_EQ(Message("node { name: 'a' op: 'Relu' input: 'a' }"),
-            "node 'a' is part of a cycle; adze takes graphs without loops");
+            "node 'a' is part of a cycle; adze takes graphs without loops "
+            "(recurrent layers: unroll=True)");
 }
 
 TEST(BadGraph, WrongConstants) {

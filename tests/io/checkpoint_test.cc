@@ -3,8 +3,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <leveldb/env.h>
+#include <leveldb/table.h>
+#include <leveldb/table_builder.h>
 
 #include "adze/file.h"
+#include "adze/freeze.h"
+#include "adze/op.h"
+#include "adze/reference.h"
+#include "adze/registry.h"
 #include "io/restore_slice.h"
 #include "io/tensor_bundle.h"
 #include "test_folder.h"
@@ -69,6 +76,93 @@ TEST(CheckpointTest, PartsInSeveralFilesMakeOneTensor) {
   for (int64_t i = 0; i < 800; ++i) ASSERT_EQ(whole.data<float>()[i], static_cast<float>(i));
   EXPECT_THAT(checkpoint.Read("small").data<float>(), ElementsAre(1, 2));
   EXPECT_EQ(checkpoint.tensors().size(), 2u);
+}
+
+// The index of a checkpoint written anew by leveldb, its blocks compressed by snappy.
+void CompressIndex(const fs::path& from, const fs::path& to) {
+  leveldb::Env& env = *leveldb::Env::Default();
+  leveldb::RandomAccessFile* file = nullptr;
+  ASSERT_TRUE(env.NewRandomAccessFile(from.string(), &file).ok());
+  const std::unique_ptr<leveldb::RandomAccessFile> file_owner(file);
+  leveldb::Table* table = nullptr;
+  ASSERT_TRUE(leveldb::Table::Open({}, file, fs::file_size(from), &table).ok());
+  const std::unique_ptr<leveldb::Table> table_owner(table);
+  leveldb::WritableFile* out = nullptr;
+  ASSERT_TRUE(env.NewWritableFile(to.string(), &out).ok());
+  const std::unique_ptr<leveldb::WritableFile> out_owner(out);
+  leveldb::Options options;
+  options.compression = leveldb::kSnappyCompression;
+  leveldb::TableBuilder builder(options, out);
+  const std::unique_ptr<leveldb::Iterator> entry(table->NewIterator({}));
+  for (entry->SeekToFirst(); entry->Valid(); entry->Next()) {
+    builder.Add(entry->key(), entry->value());
+  }
+  ASSERT_TRUE(builder.Finish().ok());
+  ASSERT_TRUE(out->Close().ok());
+}
+
+TEST(CheckpointTest, IndexMayBeCompressed) {
+  std::map<std::string, Tensor> tensors;
+  for (int i = 0; i < 500; ++i) {
+    tensors["network/block/layer_" + std::to_string(i) + "/weights"] =
+        Tensor::Vector<float>({static_cast<float>(i), 0.5f});
+  }
+  const fs::path plain = TestFolder() / "plain", packed = TestFolder() / "packed";
+  WriteCheckpoint(plain, tensors);
+  CompressIndex(plain.string() + ".index", packed.string() + ".index");
+  EXPECT_LT(fs::file_size(packed.string() + ".index"),
+            fs::file_size(plain.string() + ".index") * 3 / 4);
+  fs::copy_file(plain.string() + ".data-00000-of-00001", packed.string() + ".data-00000-of-00001",
+                fs::copy_options::overwrite_existing);
+  const Checkpoint checkpoint(packed);
+  ASSERT_EQ(checkpoint.tensors().size(), tensors.size());
+  for (const auto& [key, tensor] : tensors) {
+    ASSERT_EQ(ToFloats(checkpoint.Read(key)), ToFloats(tensor)) << key;
+  }
+  // Cut or changed anywhere it is read or refused, and nothing else.
+  const std::string bytes = ReadFile(packed.string() + ".index");
+  int refused = 0;
+  for (size_t at = 0; at < bytes.size(); at += 37) {
+    std::string changed = bytes;
+    changed[at] = static_cast<char>(changed[at] ^ 0x55);
+    WriteFileAtomically(packed.string() + ".index", changed);
+    refused +=
+        MessageOf([&] { Checkpoint{packed}.Read("network/block/layer_7/weights"); }) != "no error";
+  }
+  EXPECT_GT(refused, static_cast<int>(bytes.size() / 37 / 2));
+}
+
+// Two parts of a variable that lie in two files, as a partitioner leaves them.
+TEST(CheckpointTest, PartitionedVariablesOfSeveralFilesAreFrozen) {
+  Graph graph(Builtin<OpRegistry>());
+  const auto strings = [&](const char* name, std::vector<std::string> values) {
+    const Shape shape{static_cast<int64_t>(values.size())};
+    return graph.AddConst(name, Tensor::FromStrings(shape, std::move(values))).output();
+  };
+  const Value prefix = strings("save/prefix", {"model"});
+  const Value names = strings("save/names", {"whole", "whole"});
+  const Value slices = strings("save/slices", {"200 4 0,100:0,4", "200 4 100,100:0,4"});
+  Node& restore = graph.Add("save/RestoreV2", "RestoreV2", {prefix, names, slices},
+                            {{"dtypes", std::vector<DType>{DType::kFloat, DType::kFloat}}});
+  std::vector<Value> parts;
+  for (int i = 0; i < 2; ++i) {
+    const std::string name = "v/part_" + std::to_string(i);
+    Node& part =
+        graph.Add(name, "VariableV2", {}, {{"dtype", DType::kFloat}, {"shape", Shape{100, 4}}});
+    graph.Add("save/" + name, "Assign", {part.output(), restore.output(i)});
+    parts.push_back(graph.Add(name + "/read", "Identity", {part.output()}).output());
+  }
+  parts.push_back(graph.AddConst("axis", Tensor::Scalar<int32_t>(0)).output());
+  graph.Add("v", "ConcatV2", parts, {{"N", 2}, {"T", DType::kFloat}});
+  const VariableKeys keys = FindVariableKeys(graph);
+  graph.SetOutputs(std::vector<std::string>{"v"});
+  graph.Prune();
+  const Checkpoint checkpoint(kFolder / "sharded");
+  FreezeVariables(graph, keys, &checkpoint);
+  const std::vector<Value> fetches = {graph.outputs()[0].value};
+  const Tensor whole = RunReference(graph, {}, fetches)[0];
+  ASSERT_EQ(whole.shape(), (Shape{200, 4}));
+  for (int64_t i = 0; i < 800; ++i) ASSERT_EQ(whole.data<float>()[i], static_cast<float>(i));
 }
 
 TEST(CheckpointTest, WhatIsWrongIsNamed) {
