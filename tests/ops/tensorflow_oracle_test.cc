@@ -126,11 +126,11 @@ void AddDequantize(Graph& graph) {
 
 DType TypeOf(const ShapeMap& shapes, Value value) { return shapes[value].dtype; }
 
-// Ops of detection, attention and recurrent networks; also of no elements. "_one" and the like have
-// coordinates whose overlap is the threshold itself.
+// Ops of detection, attention and recurrent networks; also of no elements. Halves of a box overlap
+// it by the threshold itself.
 constexpr const char* kMoreOps = R"(
-boxes = Const {value: f32[7,4] [0, 0, 1, 1, 0, 0.1, 1, 1.1, 0, -0.1, 1, 0.9, 1, 11, 0, 10, 0, 10.1, 1, 11.1, 0, 100, 1, 101, 3, 3, 3, 4]}
-scores = Const {value: f32[7] [0.9, 0.75, 0.6, 0.95, 0.5, 0.3, 0.9]}
+boxes = Const {value: f32[7,4] [0, 0, 1, 1, 0, 0.1, 1, 1.1, 0, -0.1, 1, 0.9, 1, 11, 0, 10, 0, 10.1, 1, 11.1, 0, 100, 1, 101, 3, 3, 4, 4]}
+scores = Const {value: f32[7] [0.9, 0.75, 0.6, 0.95, 0.5, 0.3, 0.85]}
 half_boxes = Const {value: f32[3,4] [0, 0, 1, 1, 0, 0, 1, 0.5, 0, 0.5, 1, 1]}
 half_scores = Const {value: f32[3] [0.5, 0.5, 0.5]}
 five = Const {value: i32[] 5}

@@ -55,7 +55,7 @@ std::vector<KeptBox> SuppressOverlaps(const float* boxes, int64_t stride, const 
       const float overlap = Overlap(boxes + next.index * stride, boxes + kept[k].index * stride);
       if (soft) next.score *= std::exp(-0.5f / options.soft_sigma * overlap * overlap);
       suppressed =
-          soft ? next.score <= options.score_threshold : overlap > options.overlap_threshold;
+          soft ? next.score <= options.score_threshold : overlap >= options.overlap_threshold;
     }
     next.seen = kept.size();
     if (suppressed) continue;

@@ -9,7 +9,7 @@ namespace adze {
 // Which of overlapping boxes remain (Non-Maximum Suppression; soft: Bodla et al., 2017).
 struct SuppressionOptions {
   int64_t most = 0;             // boxes to keep at most
-  float overlap_threshold = 0;  // intersection over union above which the lower score goes
+  float overlap_threshold = 0;  // intersection over union from which on the lower score goes
   float score_threshold = 0;    // a box needs a higher score than this
   float soft_sigma = 0;         // above 0: scores fall by exp(-overlap^2 / (2 sigma)) instead
 };
