@@ -85,7 +85,7 @@ class Collector {
     return std::make_unique<Team>(*session_, plan_, data_,
                                   Team::Options{.members = share_ops ? 1 : threads_,
                                                 .threads_per_member = share_ops ? threads_ : 1,
-                                                .by_sample = !share_ops && rows_apart_});
+                                                .by_sample = rows_apart_});
   }
 
   bool CanMeasure() const {
@@ -98,12 +98,12 @@ class Collector {
     return (2 * threads_ + batch - 1) / batch * batch;
   }
 
-  // The samples that are timed are among those that count; only the first batch is run twice more,
+  // The samples that are timed are among those that count; only the first unit is run twice more,
   // to compare. It is for long runs: where cores are shared with others, waiting threads make the
   // second way very slow.
   void Measure() {
     const int64_t batch = options_.batch_size;
-    const Unit first = source_.First();
+    const Unit first = FirstUnit();
     Run(batch + Timed());
     const double seconds = team_->SecondsPerSample();
     const auto left = static_cast<double>(data_.size() - source_.position());
@@ -123,14 +123,18 @@ class Collector {
     Put(ParseStatistics(seen));
   }
 
-  // Runs a batch that was run before; of the statistics of it alone.
+  // What both ways are compared on: the first sample, or the first batch where rows meet.
+  Unit FirstUnit() {
+    Unit unit = source_.First();
+    if (!rows_apart_) return unit;
+    unit.samples = 1;
+    for (auto& [name, tensor] : unit.feeds) tensor = tensor.Rows(0, 1);
+    return unit;
+  }
+
+  // Runs what was run before; of the statistics of it alone.
   size_t DigestOfRun(const Unit& unit) {
-    for (int64_t row = 0; rows_apart_ && row < unit.samples; ++row) {
-      Unit sample{.first_sample = unit.first_sample + row, .samples = 1};
-      for (const auto& [name, tensor] : unit.feeds) sample.feeds[name] = tensor.Rows(row, row + 1);
-      team_->Run(sample);
-    }
-    if (!rows_apart_) team_->Run(unit);
+    team_->Run(unit);
     SetNumThreads(options_.num_threads);
     return std::hash<std::string>()(SerializeStatistics(Take()));
   }

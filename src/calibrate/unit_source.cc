@@ -12,6 +12,7 @@ UnitSource::UnitSource(const Dataset& data, int64_t batch_size, int num_readers)
 
 void UnitSource::ReadBatch() {
   stopped_ = true;  // unless the batch can be read
+  batch_ = {};      // whose memory the next one may need
   Unit batch{.first_sample = next_, .samples = std::min(batch_size_, size_ - next_)};
   Check(reader_.Next(&batch.feeds, nullptr), "the data has as many batches");
   batch_ = std::move(batch);

@@ -27,7 +27,7 @@ struct BatchReader::Impl {
       : data(data),
         batch_size(batch_size),
         num_batches((data.size() + batch_size - 1) / batch_size),
-        slots(std::max<int64_t>(num_threads + 1, kSamplesAhead / batch_size)) {
+        slots(std::max<int64_t>(num_threads, kSamplesAhead / batch_size)) {
     for (int i = 0; i < num_threads; ++i) threads.emplace_back([this] { Work(); });
   }
 
