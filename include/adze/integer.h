@@ -29,8 +29,15 @@ struct IntegerGraph {
   std::map<std::string, Value> codes;
 };
 
+// Whether the graph has an AscendQuant, so that there is something to run on integers; and
+// kInvalidArgument if it has none.
+bool IsDeployable(const Graph& graph);
+void CheckDeployable(const Graph& graph);
 // Layers that cannot run on integers keep their simulation; their reason says why.
 IntegerGraph LowerToIntegers(const Graph& quantized);
+
+// Logs a warning for each layer that stays simulated, and one if this machine lacks instructions.
+void WarnOfSimulated(const IntegerGraph& lowered);
 
 // The instructions that integer layers use on this machine: "AVX512-VNNI", "AVX2" or "plain C++".
 std::string IntegerInstructions();

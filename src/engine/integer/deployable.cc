@@ -1,0 +1,33 @@
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "adze/error.h"
+#include "adze/integer.h"
+
+namespace adze {
+
+bool IsDeployable(const Graph& graph) {
+  const std::vector<Node*> nodes = graph.nodes();
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [](const Node* node) { return node->op() == "AscendQuant"; });
+}
+
+void CheckDeployable(const Graph& graph) {
+  Require(IsDeployable(graph), ErrorCode::kInvalidArgument,
+          "it has no AscendQuant, so there is nothing to run on integers; give the "
+          "PREFIX_quantized.pb that `adze quantize` writes");
+}
+
+void WarnOfSimulated(const IntegerGraph& lowered) {
+  for (const LoweredLayer& layer : lowered.layers) {
+    if (layer.reason.empty()) continue;
+    spdlog::warn("layer '{}' is simulated in float32: {}", layer.name, layer.reason);
+  }
+  if (IntegerInstructions() != "AVX512-VNNI") {
+    spdlog::warn("this machine has no AVX512-VNNI; integers run with {}, more slowly",
+                 IntegerInstructions());
+  }
+}
+
+}  // namespace adze
