@@ -1,8 +1,8 @@
 // Seconds of a training step on random images, in float and with 8-bit fake-quantization:
 //   retrain_bench MODEL.pb [batch size] [steps of each] [threads]
-// prints a line "float 1.234" or "w8a8 1.345" for each step, in turns, after a first one of each. As
-// one of several workers (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT) it takes only the second, with
-// a batch of that size for each worker, and the first worker prints.
+// prints a line "float 1.234" or "w8a8 1.345" for each step, in turns, after a first one of each.
+// As one of several workers (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT) it takes only the second,
+// with a batch of that size for each worker, and the first worker prints.
 #include <ATen/Parallel.h>
 #include <malloc.h>
 
@@ -70,16 +70,19 @@ int Run(int argc, char** argv) {
       auto begin = std::chrono::steady_clock::now();
       double seconds = 0;
       // The first step compiles; the second one counts.
-      const TrainingOptions options{.batch_size = batch * workers.size(),
-                                    .learning_rate = 1e-9};
-      Train({graph, quantized ? plan.layers : none, graph, record, data},
-            {.options = options, .steps = 2, .progress = [&](int64_t, int64_t, double) {
-               const auto now = std::chrono::steady_clock::now();
-               seconds = std::chrono::duration<double>(now - begin).count();
-               begin = now;
-             },
+      const TrainingOptions options{.batch_size = batch * workers.size(), .learning_rate = 1e-9};
+      Train({graph, quantized ? plan.layers : none, graph, record, data, graph},
+            {.options = options,
+             .steps = 2,
+             .progress =
+                 [&](int64_t, int64_t, double) {
+                   const auto now = std::chrono::steady_clock::now();
+                   seconds = std::chrono::duration<double>(now - begin).count();
+                   begin = now;
+                 },
              .workers = &workers});
-      if (step > 0 && workers.is_first()) std::printf("%s %.4f\n", quantized ? "w8a8" : "float", seconds);
+      if (step > 0 && workers.is_first())
+        std::printf("%s %.4f\n", quantized ? "w8a8" : "float", seconds);
       std::fflush(stdout);
     }
   }
