@@ -12,13 +12,14 @@ namespace adze {
 
 // How retraining runs.
 struct TrainingOptions {
-  int64_t epochs = 1;
-  int64_t steps = 0;  // instead of epochs, if not 0
+  int64_t epochs = 0;  // runs over the data; 0: one, or more until there are 300 steps
+  int64_t steps = 0;   // instead of epochs, if not 0
   int64_t batch_size = 32;
   std::string optimizer = "adam";  // or "sgd" (momentum 0.9), "rmsprop"
   // Of adam and rmsprop relative to a variable's root mean square; of ranges (always by adam) to
-  // the range.
-  double learning_rate = 1e-3;
+  // the range. 0: by adam and rmsprop 2e-4 with labels, 1e-4 without, ten times as much below 8
+  // bits; by sgd and in float 1e-3.
+  double learning_rate = 0;
   std::string schedule = "cosine";  // to 0; or "step": a tenth after half, a hundredth after 3/4;
                                     // or "constant"
   // "cross-entropy" of labels, "mse" (to the float model's outputs), "distill" (to its classes).
@@ -27,6 +28,7 @@ struct TrainingOptions {
   double weight_decay = 0;
   bool flip = false;  // augmentation: images mirrored left to right, half of them
   int64_t crop = 0;   // and moved by up to so many pixels
+  double color = 0;   // and contrast, saturation and brightness changed by up to this fraction
   int label_offset = 0;
   uint64_t seed = 1;
   int num_threads = 0;           // 0: all cores
@@ -68,9 +70,9 @@ struct RetrainResult {
 // Quantization-aware retraining (reference section 8): fake-quantization in the forward pass, whose
 // ranges (ULQ) and weights (ARQ) are learned. Writes PREFIX_quantized.pb, PREFIX_fake_quant.pb,
 // PREFIX_quant.json and PREFIX_record.txt as Quantize does, the learned float model as
-// PREFIX_retrained.pb and as a TensorFlow checkpoint PREFIX_retrained.ckpt, and PREFIX_losses.csv.
-// In float only these last three.
-// In the library adze::retrain, which needs LibTorch.
+// PREFIX_retrained.pb and as a TensorFlow checkpoint PREFIX_retrained.ckpt, and the losses as
+// PREFIX_losses.csv and, for TensorBoard, PREFIX_events.out.tfevents. In float only these last
+// four. In the library adze::retrain, which needs LibTorch.
 RetrainResult Retrain(const RetrainOptions& options);
 
 // What `adze retrain` calls; a program that links adze::retrain sets it to Retrain. Null: this

@@ -1,6 +1,7 @@
 #include "retrain/batches.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -23,6 +24,8 @@ class Random {
   int64_t Below(int64_t bound) {
     return static_cast<int64_t>(Next() % static_cast<uint64_t>(bound));
   }
+  // In [0, 1).
+  double Fraction() { return static_cast<double>(Next() >> 11) * 0x1p-53; }
 
  private:
   uint64_t state_;
@@ -45,6 +48,33 @@ void MoveImage(const float* in, const Shape& shape, int64_t dy, int64_t dx, bool
   }
 }
 
+// y = ((x - mean) contrast + mean + brightness deviation), then of three channels each moves away
+// from their mean times saturation. Pixels have been scaled in ways that are not known here, so
+// mean, deviation and range are the image's own.
+void ChangeColor(double color, Random* random, int64_t channels, std::span<float> pixels) {
+  if (pixels.empty()) return;
+  const auto factor = [&] { return 1 + color * (2 * random->Fraction() - 1); };
+  const auto contrast = static_cast<float>(factor()), saturation = static_cast<float>(factor());
+  double sum = 0, squares = 0;
+  for (float x : pixels) {
+    sum += x;
+    squares += double{x} * x;
+  }
+  const auto count = static_cast<double>(pixels.size());
+  const double mean = sum / count;
+  const double deviation = std::sqrt(std::max(squares / count - mean * mean, 0.0));
+  const auto middle = static_cast<float>(mean);
+  const auto moved = static_cast<float>(mean + (factor() - 1) * deviation);
+  const auto [lowest, highest] = std::minmax_element(pixels.begin(), pixels.end());
+  const float low = *lowest, high = *highest;
+  for (float& x : pixels) x = (x - middle) * contrast + moved;
+  for (size_t i = 0; channels == 3 && i + 3 <= pixels.size(); i += 3) {
+    const float grey = (pixels[i] + pixels[i + 1] + pixels[i + 2]) / 3;
+    for (size_t c = i; c < i + 3; ++c) pixels[c] = grey + (pixels[c] - grey) * saturation;
+  }
+  for (float& x : pixels) x = std::clamp(x, low, high);
+}
+
 // Row i is sample `first` + i of all that the seed speaks of.
 Tensor Augment(const Tensor& rows, const Augmentation& augmentation, uint64_t seed, int64_t first) {
   const Shape& shape = rows.shape();
@@ -59,6 +89,10 @@ Tensor Augment(const Tensor& rows, const Augmentation& augmentation, uint64_t se
     const bool mirror = augmentation.flip && random.Below(2) == 1;
     MoveImage(rows.data<float>().data() + i * size, shape, dy, dx, mirror,
               result.mutable_data<float>().data() + i * size);
+    if (augmentation.color > 0) {
+      ChangeColor(augmentation.color, &random, shape[3],
+                  result.mutable_data<float>().subspan(i * size, size));
+    }
   }
   return result;
 }

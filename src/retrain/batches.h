@@ -13,7 +13,10 @@ namespace adze {
 struct Augmentation {
   bool flip = false;  // left to right, half of them
   int64_t crop = 0;   // moved by up to so many pixels in both directions; 0 where nothing was
-  bool any() const { return flip || crop > 0; }
+  // Contrast and, of three channels, saturation times 1 - color to 1 + color, and brightness moved
+  // by up to color times the image's standard deviation; nothing leaves the image's own range.
+  double color = 0;
+  bool any() const { return flip || crop > 0 || color > 0; }
 };
 
 // Which part of every batch is this process's.

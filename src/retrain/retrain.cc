@@ -9,6 +9,7 @@
 
 #include "adze/checkpoint.h"
 #include "adze/evaluate.h"
+#include "adze/event_file.h"
 #include "adze/export.h"
 #include "adze/file.h"
 #include "adze/graph_def.h"
@@ -38,7 +39,27 @@ void KeepMemory() {
 int64_t CountSteps(const TrainingOptions& options, int64_t samples) {
   Require(options.batch_size > 0, ErrorCode::kInvalidArgument, "--batch-size must be at least 1");
   if (options.steps > 0) return options.steps;
-  return options.epochs * (samples / options.batch_size);
+  const int64_t per_epoch = samples / options.batch_size;
+  if (options.epochs > 0 || per_epoch == 0) return options.epochs * per_epoch;
+  constexpr int64_t kLeastSteps = 300;
+  return (kLeastSteps + per_epoch - 1) / per_epoch * per_epoch;
+}
+
+// Whether it learns from the float model's outputs rather than from labels.
+bool Distils(const TrainingOptions& options, const Dataset& data) {
+  return options.loss.empty() ? !data.Label(0).has_value() : options.loss != "cross-entropy";
+}
+
+double LearningRate(const RetrainOptions& options, const Plan& plan, bool distils) {
+  const TrainingOptions& training = options.training;
+  if (training.learning_rate > 0) return training.learning_rate;
+  if (training.optimizer == "sgd" || options.in_float) return 1e-3;
+  const bool has_few_bits =
+      std::any_of(plan.layers.begin(), plan.layers.end(), [](const PlannedLayer& layer) {
+        return layer.skip_reason.empty() &&
+               std::min(layer.config.activation.num_bits, layer.config.weight.num_bits) < 8;
+      });
+  return (distils ? 1e-4 : 2e-4) * (has_few_bits ? 10 : 1);
 }
 
 std::string LossesAsCsv(const std::vector<float>& losses, const TrainingOptions& options) {
@@ -49,6 +70,17 @@ std::string LossesAsCsv(const std::vector<float>& losses, const TrainingOptions&
                        losses[step]);
   }
   return csv;
+}
+
+std::string LossesAsEvents(const std::vector<float>& losses, const TrainingOptions& options) {
+  const auto steps = static_cast<int64_t>(losses.size());
+  std::vector<ScalarEvent> events;
+  for (int64_t step = 0; step < steps; ++step) {
+    const auto rate = static_cast<float>(LearningRateAt(options, step, steps));
+    events.push_back({step + 1, {{"learning_rate", rate}, {"loss", losses[step]}}});
+  }
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return SerializeEvents(events, std::chrono::duration<double>(now).count());
 }
 
 double Mean(const std::vector<float>& values, size_t begin, size_t end) {
@@ -72,10 +104,11 @@ void Validate(const PreparedModel& model, const Graph& teacher, const Graph& cal
 }
 
 RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
-  const TrainingOptions& training = options.training;
+  TrainingOptions training = options.training;
   const fs::path& prefix = options.output_prefix;
   RetrainResult result;
-  result.files = {With(prefix, "_retrained.pb"), With(prefix, "_losses.csv")};
+  result.files = {With(prefix, "_retrained.pb"), With(prefix, "_losses.csv"),
+                  With(prefix, "_events.out.tfevents")};
   if (!options.in_float) {
     result.files.insert(result.files.begin(),
                         {With(prefix, "_quantized.pb"), With(prefix, "_fake_quant.pb"),
@@ -90,7 +123,7 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
   KeepMemory();
 
   PlanOptions plan_options = options.plan;
-  plan_options.rounding = "nearest";  // learned instead
+  plan_options.rounding = "nearest";  // learned instead, from labels
   plan_options.bias_correction = true;
   const PreparedModel model(options.model, plan_options);
   result.warnings = model.warnings;
@@ -99,11 +132,19 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
   if (!options.teacher.path.empty()) given_teacher.emplace(options.teacher, PlanOptions{});
   const Graph& teacher = given_teacher ? given_teacher->graph : model.graph;
   const auto data = OpenData(options.train, model.inputs);
+  const bool distils = Distils(training, *data);
+  training.learning_rate = LearningRate(options, model.plan, distils);
   std::vector<PlannedLayer> plan;
   Record calibrated;
   Graph initial = model.graph.Clone();
   if (!options.in_float) {
     plan = model.plan.layers;
+    if (distils) {
+      // Where only the float model is learned from, weights start in the middle of the best
+      // integers: what can be learned from few images then moves biases and ranges long before it
+      // moves those.
+      for (PlannedLayer& layer : plan) layer.config.weight.rounding = "adaround";
+    }
     calibrated = Calibrate(model.graph, plan, *data,
                            {.batch_size = 8,
                             .num_samples = std::min(kCalibrationSamples, data->size()),
@@ -132,7 +173,8 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
   if (!workers->is_first()) return result;
 
   std::vector<std::string> contents = {SerializeGraphDef(trained.graph),
-                                       LossesAsCsv(trained.losses, training)};
+                                       LossesAsCsv(trained.losses, training),
+                                       LossesAsEvents(trained.losses, training)};
   if (!options.in_float) {
     const Graph quantized = BuildQuantizedGraph(trained.graph, trained.record);
     contents.insert(contents.begin(),

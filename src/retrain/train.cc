@@ -58,7 +58,8 @@ class Trainer {
         student_(input.prepared, {logits_}, {.device = device_, .hook = &quantizers_}),
         batches_(
             input.data, options_.batch_size, options_.seed,
-            {.flip = options_.flip, .crop = options_.crop}, options_.label_offset,
+            {.flip = options_.flip, .crop = options_.crop, .color = options_.color},
+            options_.label_offset,
             {.index = workers_ ? workers_->rank() : 0, .count = workers_ ? workers_->size() : 1}) {
     ChooseLoss();
     AddVariables();
@@ -157,11 +158,11 @@ void Trainer::AddVariables() {
 
 std::string Trainer::SettingsLine() const {
   return fmt::format(
-      "{} steps of {} by {}, rate {}, {}, loss {}, seed {}, flip {}, crop {}, decay {}, "
+      "{} steps of {} by {}, rate {}, {}, loss {}, seed {}, flip {}, crop {}, color {}, decay {}, "
       "{} samples, {} layers",
       settings_.steps, options_.batch_size, options_.optimizer, options_.learning_rate,
       options_.schedule, static_cast<int>(loss_), options_.seed, options_.flip, options_.crop,
-      options_.weight_decay, input_.data.size(), quantizers_.activations().size());
+      options_.color, options_.weight_decay, input_.data.size(), quantizers_.activations().size());
 }
 
 at::Tensor Trainer::LossOf(const Batch& batch) {

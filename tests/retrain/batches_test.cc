@@ -95,6 +95,40 @@ TEST(TrainingBatches, FlipsAndMoves) {
   EXPECT_GT(with_border, 200);  // 24 of 25 places
 }
 
+TEST(TrainingBatches, ChangesColourWithinTheImagesRange) {
+  const Numbered data(64);
+  const TrainingBatches plain(data, 64, 1, {}, 0), colourful(data, 64, 1, {.color = 0.5}, 0);
+  const Batch before = plain.Read(0), after = colourful.Read(0);
+  const auto x = before.feeds.at("x").data<float>(), y = after.feeds.at("x").data<float>();
+  int changed = 0;
+  for (int i = 0; i < 64; ++i) {
+    const auto image = x.subspan(i * 16, 16), result = y.subspan(i * 16, 16);
+    const auto [low, high] = std::minmax_element(image.begin(), image.end());
+    for (float value : result) {
+      EXPECT_GE(value, *low);
+      EXPECT_LE(value, *high);
+    }
+    changed += !std::equal(image.begin(), image.end(), result.begin());
+  }
+  EXPECT_GT(changed, 32);
+}
+
+// Two processes read what one reads, moved and mirrored alike.
+TEST(TrainingBatches, PartsMakeTheWhole) {
+  const Numbered data(64);
+  const Augmentation augmentation{.flip = true, .crop = 1, .color = 0.2};
+  const Batch whole = TrainingBatches(data, 8, 3, augmentation, 0).Read(9);
+  const auto expected = whole.feeds.at("x").data<float>();
+  for (int part = 0; part < 2; ++part) {
+    const Batch half =
+        TrainingBatches(data, 8, 3, augmentation, 0, {.index = part, .count = 2}).Read(9);
+    const auto found = half.feeds.at("x").data<float>();
+    ASSERT_EQ(found.size(), expected.size() / 2);
+    EXPECT_TRUE(std::equal(found.begin(), found.end(), expected.begin() + part * found.size()));
+  }
+  EXPECT_THROW(TrainingBatches(data, 8, 3, augmentation, 0, {.index = 0, .count = 3}), Error);
+}
+
 TEST(TrainingBatches, RefusesLessThanABatch) {
   const Numbered data(3);
   EXPECT_THROW(TrainingBatches(data, 4, 1, {}, 0), Error);

@@ -58,8 +58,9 @@ TEST_F(RetrainTest, WinsBackWhatFourBitsLose) {
   const RetrainResult result = Retrain(options);
   EXPECT_GT(*result.retrained_top1, *result.calibrated_top1 + 0.02);
   EXPECT_LT(result.last_loss, result.first_loss);
-  for (const char* suffix : {"_quantized.pb", "_fake_quant.pb", "_quant.json", "_record.txt",
-                             "_retrained.pb", "_losses.csv", "_retrained.ckpt.index"}) {
+  for (const char* suffix :
+       {"_quantized.pb", "_fake_quant.pb", "_quant.json", "_record.txt", "_retrained.pb",
+        "_losses.csv", "_events.out.tfevents", "_retrained.ckpt.index"}) {
     EXPECT_TRUE(fs::exists(TestFolder() / (std::string("a") + suffix))) << suffix;
   }
   EXPECT_THAT(ReadFile(TestFolder() / "a_losses.csv"), HasSubstr("\n150,"));
@@ -104,7 +105,7 @@ TEST_F(RetrainTest, RefusesToResumeAnotherRun) {
   options.training.resume = true;
   options.training.learning_rate = 0.5;
   EXPECT_THAT(RefusalOf(options),
-              HasSubstr("it is of a run with 12 steps of 16 by adam, rate 0.001"));
+              HasSubstr("it is of a run with 12 steps of 16 by adam, rate 0.002"));
   options.output_prefix = TestFolder() / "b";
   EXPECT_THAT(RefusalOf(options), HasSubstr("b_retrain.ckpt"));
 }
