@@ -153,6 +153,8 @@ struct DecomposeJob {
   // Measured times of ways to decompose: taken from this file if it is there, and all written to
   // it. May be empty.
   std::filesystem::path latencies = {};
+  std::filesystem::path edits = {};  // what was done, to write as JSON; may be empty
+  std::filesystem::path apply = {};  // edits to do instead of choosing; may be empty
 };
 struct DecomposeResult {
   std::vector<LayerDecomposition> layers;

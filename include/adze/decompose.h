@@ -59,6 +59,17 @@ struct LatencyOptions {
   LatencyTable* table = nullptr;
 };
 
+// What was done to a layer, to be done to another graph that has it.
+struct DecompositionEdit {
+  std::string name;  // of the convolution
+  Shape kernel;      // [height, width, inputs, outputs]
+  std::string method, mode;
+  std::vector<int64_t> ranks;
+  std::vector<Shape> kernels;  // of what stands for it
+  bool weighed = false;        // by data
+  bool balanced = false;       // for int8
+};
+
 struct DecomposeOptions {
   // "amct"; "spatial", "channel" or "tucker"; or "auto": for each layer the best of these.
   std::string method = "amct";
@@ -73,6 +84,10 @@ struct DecomposeOptions {
   bool for_int8 = false;
   LatencyOptions latency = {};
   DecomposeData data = {};
+  // If there are any, these layers are decomposed in these ways, from the weights that they have
+  // in this graph; method, rule and filter do not count. kInvalidArgument names a layer that the
+  // graph has not, or another one in its place.
+  std::vector<DecompositionEdit> edits = {};
   // Called after each layer with those done and those to do.
   std::function<void(int64_t, int64_t)> progress = {};
 };
@@ -85,8 +100,9 @@ struct LayerDecomposition {
   std::string method;  // "spatial", "channel", ...
   std::string mode;    // of "spatial": SCFK, SCSK, FCFK or FCSK
   std::vector<int64_t> ranks;
-  std::optional<int64_t> evbmf_rank;  // before it is clamped and rounded
-  double error = 0;                   // |W - W'| / |W|, Frobenius norms, before correction
+  bool weighed = false, balanced = false;  // by data; for int8
+  std::optional<int64_t> evbmf_rank;       // before it is clamped and rounded
+  double error = 0;                        // |W - W'| / |W|, Frobenius norms, before correction
   // |Y - Y'| / |Y| of the layer's output on the data, its input being right, before correction.
   std::optional<double> data_error;
   // The same (without data: as `error`) with 8-bit weights; of a budget for int8.
@@ -111,6 +127,11 @@ struct LayerDecomposition {
 // decomposition needs more memory than there is, before it is begun, or the least possible share
 // where the given one cannot be met. MatMuls follow where they were asked for.
 std::vector<LayerDecomposition> Decompose(Graph& graph, const DecomposeOptions& options = {});
+
+// A JSON file of what was done. kBadFile names the entry that is none.
+std::vector<DecompositionEdit> ReadDecompositionEdits(const std::filesystem::path& file);
+void WriteDecompositionEdits(const std::vector<LayerDecomposition>& layers,
+                             const std::filesystem::path& file);
 
 // Methods besides "amct" and "auto", with what they do.
 std::map<std::string, std::string> DecompositionMethods();

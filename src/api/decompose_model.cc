@@ -11,10 +11,12 @@ namespace adze {
 DecomposeResult DecomposeModel(const DecomposeJob& job) {
   if (!job.output.empty()) CheckWritable(job.output);
   if (!job.checkpoint.empty()) CheckWritable(job.checkpoint.string() + ".meta");
+  if (!job.edits.empty()) CheckWritable(job.edits);
   Graph graph = LoadModel(job.model);
   DecomposeResult result;
   std::unique_ptr<Dataset> data;
   DecomposeOptions options = job.options;
+  if (!job.apply.empty()) options.edits = ReadDecompositionEdits(job.apply);
   if (!job.data.empty()) {
     data = OpenData(job.data, ModelInputs(graph, job.model), &result.skipped);
     options.data.dataset = data.get();
@@ -36,6 +38,10 @@ DecomposeResult DecomposeModel(const DecomposeJob& job) {
   if (result.timed > 0 && !job.latencies.empty()) {
     WriteLatencyTable(table, job.latencies);
     result.files.push_back(job.latencies);
+  }
+  if (!job.edits.empty()) {
+    WriteDecompositionEdits(result.layers, job.edits);
+    result.files.push_back(job.edits);
   }
   if (!job.output.empty()) {
     WriteGraphDef(graph, job.output);

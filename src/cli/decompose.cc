@@ -28,7 +28,7 @@ struct Flags {
   bool pointwise = false, for_int8 = false;
   int64_t samples = 64;
   bool no_weighing = false, no_correction = false;
-  std::string output, checkpoint;
+  std::string output, checkpoint, edits, apply;
   std::string filter = "current";
   bool json = false;
 };
@@ -196,7 +196,17 @@ void Run(const Flags& flags, bool quiet) {
   if (flags.filter == "square") job.options.filter = DecomposeFilter::kSquare;
   if (flags.filter == "any") job.options.filter = DecomposeFilter::kAny;
   job.options.method = flags.method;
-  SetRule(flags, &job.options);
+  if (flags.apply.empty()) {
+    SetRule(flags, &job.options);
+  } else {
+    Require(flags.method == "amct" && flags.rank_rule.empty() && !flags.macs && !flags.size &&
+                !flags.latency && !flags.energy && !flags.pointwise && !flags.for_int8,
+            ErrorCode::kInvalidArgument,
+            "--apply does what its file says; leave out --method, --rank-rule, budgets, "
+            "--pointwise and --for-int8");
+  }
+  job.edits = flags.edits;
+  job.apply = flags.apply;
   job.options.pointwise = flags.pointwise;
   job.options.for_int8 = flags.for_int8;
   job.options.latency.leave_out_slower = flags.method == "auto" && !flags.no_timing;
@@ -291,6 +301,11 @@ void register_decompose(CommandRegistry& commands) {
          app.add_option("--to-checkpoint", flags->checkpoint,
                         "Also write PREFIX.meta, .index and .data-..., to fine-tune in TensorFlow")
              ->type_name("PREFIX");
+         app.add_option("--edits", flags->edits, "JSON to write of what was done, for --apply")
+             ->type_name("FILE");
+         app.add_option("--apply", flags->apply,
+                        "Do what --edits has written, with the weights of this model")
+             ->type_name("FILE");
          AddRankFlags(app, *flags);
          AddTimingFlags(app, *flags);
          AddDataFlags(app, flags->data);

@@ -4,21 +4,24 @@
 #include <cmath>
 
 #include "decompose/evbmf.h"
-#include "decompose/memory.h"
 #include "decompose/method.h"
 #include "decompose/symmetric_eigen.h"
 
 namespace adze {
 
+int64_t AmctBytes(const Shape& kernel) {
+  const SpatialMode mode = SpatialModeOf(kernel);
+  const int64_t rows = kernel[mode.input_rows ? 2 : 3] * kernel[mode.height_rows ? 0 : 1];
+  // No rank is more than a quarter of the rows, but for very few of them.
+  const int64_t most = std::min(rows, rows / 4 + 16);
+  return SymmetricEigen::BytesFor(rows, most) +
+         FloatBytes(2 * most * (kernel.num_elements() / rows));
+}
+
 AmctDecomposition DecomposeAsAmct(const Shape& kernel, std::span<const float> weight) {
   AmctDecomposition found;
   found.mode = SpatialModeOf(kernel);
   const Unfolding matrix = UnfoldSpatially(weight, kernel, found.mode);
-  // No rank is more than a quarter of the rows, but for very few of them.
-  const int64_t most = std::min(matrix.rows(), matrix.rows() / 4 + 16);
-  RequireMemory(SymmetricEigen::BytesFor(matrix.rows(), most) +
-                    2 * most * matrix.columns() * static_cast<int64_t>(sizeof(float)),
-                AvailableMemory(), "the kernel's decomposition");
   const SymmetricEigen eigen(matrix.Gram());
   found.evbmf_rank = SolveEvbmf(eigen.values(), matrix.columns()).rank;
   found.rank = AmctRank(found.evbmf_rank, matrix.rows(), std::min(kernel[2], kernel[3]));

@@ -12,6 +12,8 @@ struct AmctDecomposition {
   double error = 0;  // |W - W'| / |W|
   std::vector<Factor> factors;
 };
+// Memory that this takes at most.
+int64_t AmctBytes(const Shape& kernel);
 AmctDecomposition DecomposeAsAmct(const Shape& kernel, std::span<const float> weight);
 
 }  // namespace adze

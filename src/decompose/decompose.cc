@@ -53,6 +53,8 @@ void Apply(const Ways& ways, const Way& way, const DecomposeOptions& options,
   found.method = way.method;
   found.mode = ways.mode(way);
   found.ranks = way.ranks;
+  found.weighed = !shared->weighing(options.data).empty();
+  found.balanced = options.for_int8;
   shared->factors = ways.Solve(way);
   found.error = RelativeLoss(shared->weight.data<float>(), ProductKernel(shared->factors),
                              shared->first().outputs(), {});
@@ -97,6 +99,7 @@ void SplitAsAmct(std::vector<SharedWeight>& weights, const DecomposeOptions& opt
     shared.found.error = amct.error;
     shared.factors = std::move(amct.factors);
     if (options.for_int8) {
+      shared.found.balanced = true;
       BalanceFactors(&shared.factors);
       shared.found.int8_error =
           RelativeInt8Loss(shared.weight.data<float>(), shared.factors, shared.first().outputs(),
@@ -104,6 +107,79 @@ void SplitAsAmct(std::vector<SharedWeight>& weights, const DecomposeOptions& opt
     }
     if (options.progress) options.progress(++done, static_cast<int64_t>(weights.size()));
   }
+}
+
+// Does again what was done to a layer of this kernel.
+void SplitByEdit(const DecompositionEdit& edit, const DecomposeOptions& options,
+                 SharedWeight* shared) {
+  const Convolution& convolution = shared->first();
+  LayerDecomposition& found = shared->found;
+  const auto& methods = Builtin<DecompositionMethodRegistry>().all();
+  const auto method = methods.find(edit.method);
+  constexpr ErrorCode kBad = ErrorCode::kInvalidArgument;
+  Require(method != methods.end(), kBad, "the edits name a method '", edit.method,
+          "'; there is none");
+  Require(method->second.takes(convolution), kBad, "method ", edit.method,
+          " of the edits is not for this layer");
+  std::span<const float> moments;
+  if (edit.weighed) moments = shared->weighing(options.data);
+  const auto split = method->second.split({convolution, shared->weight.data<float>(), moments});
+  const std::vector<RankChoice> choices = split->Choices(1);
+  const bool fits = std::any_of(choices.begin(), choices.end(), [&](const RankChoice& choice) {
+    return choice.ranks.size() == edit.ranks.size() &&
+           std::equal(choice.ranks.begin(), choice.ranks.end(), edit.ranks.begin(),
+                      [](int64_t a, int64_t b) { return a >= b; });
+  });
+  Require(fits, kBad, "the ranks of the edits are more than the kernel has");
+  std::vector<Shape> kernels;
+  for (const Factor& factor : split->Shapes(edit.ranks)) kernels.push_back(factor.kernel);
+  Require(kernels == edit.kernels, kBad, "the edits give kernels of other shapes",
+          edit.weighed && moments.empty() ? "; they were chosen by data, so give --images or --data"
+                                          : "; write them anew by decompose --edits");
+  found.method = edit.method;
+  found.mode = split->mode();
+  found.ranks = edit.ranks;
+  found.weighed = !moments.empty();
+  found.balanced = edit.balanced;
+  shared->factors = split->Solve(edit.ranks);
+  if (edit.balanced) BalanceFactors(&shared->factors);
+  found.error = RelativeLoss(shared->weight.data<float>(), ProductKernel(shared->factors),
+                             convolution.outputs(), {});
+}
+
+using EditsByName = std::map<std::string, const DecompositionEdit*>;
+
+void SplitByEdits(std::vector<SharedWeight>& weights, const EditsByName& edits,
+                  const DecomposeOptions& options) {
+  int64_t done = 0;
+  for (SharedWeight& shared : weights) {
+    ThrowIfCancelled();
+    ErrorScope scope("layer", shared.first().node->name());
+    SplitByEdit(*edits.at(shared.first().node->name()), options, &shared);
+    if (options.progress) options.progress(++done, static_cast<int64_t>(weights.size()));
+  }
+}
+
+// By name of the layer, each of which must be in the graph as it was.
+EditsByName CheckEdits(const std::vector<Convolution>& convolutions,
+                       const std::vector<DecompositionEdit>& edits) {
+  EditsByName by_name;
+  for (const DecompositionEdit& edit : edits) {
+    ErrorScope scope("layer", edit.name);
+    const auto found =
+        std::find_if(convolutions.begin(), convolutions.end(),
+                     [&](const Convolution& c) { return c.node->name() == edit.name; });
+    Require(found != convolutions.end(), ErrorCode::kInvalidArgument,
+            "the edits name it, but the graph has no such convolution; apply them to the model "
+            "that they were made from");
+    Require(found->weight && found->kernel == edit.kernel, ErrorCode::kInvalidArgument,
+            "the kernel has shape ", found->kernel.ToString(), ", in the edits ",
+            edit.kernel.ToString());
+    const std::string reason = ReasonToStay(*found, DecomposeFilter::kAny, true);
+    Require(reason.empty(), ErrorCode::kInvalidArgument, "it cannot be decomposed: ", reason);
+    by_name[edit.name] = &edit;
+  }
+  return by_name;
 }
 
 void CheckOptions(const DecomposeOptions& options) {
@@ -165,14 +241,17 @@ std::map<std::string, std::string> DecompositionMethods() {
 }
 
 std::vector<LayerDecomposition> Decompose(Graph& graph, const DecomposeOptions& options) {
-  CheckOptions(options);
-  std::vector<Convolution> convolutions = FindConvolutions(graph, options.pointwise);
+  const bool by_edits = !options.edits.empty();
+  if (!by_edits) CheckOptions(options);
+  std::vector<Convolution> convolutions = FindConvolutions(graph, options.pointwise || by_edits);
+  const EditsByName edits = CheckEdits(convolutions, options.edits);
   std::vector<SharedWeight> weights;
   std::map<const Node*, size_t> by_weight;
   std::map<const Node*, std::string> reasons;
   for (Convolution& convolution : convolutions) {
     ErrorScope scope("layer", convolution.node->name());
     std::string reason = ReasonToStay(convolution, options.filter, options.pointwise);
+    if (by_edits) reason = edits.contains(convolution.node->name()) ? "" : "not in the edits";
     if (reason.empty() && NeedsSizes(options) && !convolution.has_sizes()) {
       reason = "the size of its image is not known; give --input-shape";
     }
@@ -184,7 +263,19 @@ std::vector<LayerDecomposition> Decompose(Graph& graph, const DecomposeOptions& 
     if (is_new) weights.push_back({.weight = FiniteWeight(convolution)});
     weights[found->second].readers.push_back(&convolution);
   }
-  if (options.method != "amct") {
+  if (by_edits) {
+    DecomposeOptions all = options;
+    all.method = "auto";
+    all.pointwise = true;
+    RequireMemory(Ways::BytesFor(weights, all), AvailableMemory(),
+                  "decomposing " + std::to_string(weights.size()) + " layers");
+  } else if (options.method == "amct") {
+    for (const SharedWeight& shared : weights) {
+      ErrorScope scope("layer", shared.first().node->name());
+      RequireMemory(AmctBytes(shared.first().kernel) + Ways::MomentsBytes(weights, options),
+                    AvailableMemory(), "the kernel's decomposition");
+    }
+  } else {
     RequireMemory(Ways::BytesFor(weights, options), AvailableMemory(),
                   "decomposing " + std::to_string(weights.size()) + " layers together");
   }
@@ -193,7 +284,9 @@ std::vector<LayerDecomposition> Decompose(Graph& graph, const DecomposeOptions& 
     original = graph.Clone();
     AddMoments(graph, weights, options.data);
   }
-  if (options.method == "amct") {
+  if (by_edits) {
+    SplitByEdits(weights, edits, options);
+  } else if (options.method == "amct") {
     SplitAsAmct(weights, options);
   } else {
     SplitByRule(weights, options);

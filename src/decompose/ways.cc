@@ -138,14 +138,24 @@ void Ways::KeepHulls(bool of_each_method) {
   ways_ = std::move(ways);
 }
 
-int64_t Ways::BytesFor(const std::vector<SharedWeight>& weights, const DecomposeOptions& options) {
+int64_t Ways::MomentsBytes(const std::vector<SharedWeight>& weights,
+                           const DecomposeOptions& options) {
   int64_t bytes = 0;
   for (const SharedWeight& shared : weights) {
     const Convolution& convolution = shared.first();
+    if (!options.data.dataset || !HasRows(*convolution.node)) continue;
     const int64_t rows = convolution.kernel.num_elements() / convolution.outputs();
-    const bool with_data = options.data.dataset && HasRows(*convolution.node);
     // What is summed up over the data, and the means that are made of it.
-    if (with_data) bytes += 2 * rows * rows * static_cast<int64_t>(sizeof(float));
+    bytes += 2 * FloatBytes(rows * rows);
+  }
+  return bytes;
+}
+
+int64_t Ways::BytesFor(const std::vector<SharedWeight>& weights, const DecomposeOptions& options) {
+  int64_t bytes = MomentsBytes(weights, options);
+  for (const SharedWeight& shared : weights) {
+    const Convolution& convolution = shared.first();
+    const bool with_data = options.data.dataset && HasRows(*convolution.node);
     for (const DecompositionMethod* method : MethodsFor(convolution, options)) {
       bytes += method->bytes(convolution, with_data && options.data.weigh);
     }

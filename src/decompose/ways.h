@@ -50,6 +50,9 @@ class Ways {
   // Bytes that the ways of such weights take at most while they are chosen among, moments included.
   static int64_t BytesFor(const std::vector<SharedWeight>& weights,
                           const DecomposeOptions& options);
+  // Those of the moments alone.
+  static int64_t MomentsBytes(const std::vector<SharedWeight>& weights,
+                              const DecomposeOptions& options);
 
  private:
   void Measure(const SharedWeight& shared, const DecomposeOptions& options);

@@ -1,8 +1,10 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
 #include "adze/checkpoint.h"
+#include "adze/file.h"
 #include "adze/graph_def.h"
 #include "adze/op.h"
 #include "adze/registry.h"
@@ -47,6 +49,34 @@ TEST(DecomposeVerb, WritesGraphAndCheckpointAndTellsOfThem) {
   EXPECT_TRUE(graph.Find("conv/decom_last/decom_last"));
   const Checkpoint checkpoint(folder / "train/out.ckpt");
   EXPECT_TRUE(checkpoint.Contains("conv/decom_first/kernel"));
+}
+
+// On the same weights the same bytes; on others the same shapes; on another model a line.
+TEST(DecomposeVerb, AppliesEditsToAFreshGraph) {
+  const auto folder = TestFolder();
+  WriteModel(folder / "model.pb");
+  for (const char* how :
+       {"", "--method tucker --macs 0.5", "--method channel --size 0.4 --for-int8"}) {
+    const std::string options = std::string("decompose model.pb ") + how;
+    ASSERT_EQ(RunAdze(options + " -o a.pb --edits edits.json", folder).exit_code, 0);
+    const ProgramResult again = RunAdze("decompose model.pb --apply edits.json -o b.pb", folder);
+    ASSERT_EQ(again.exit_code, 0) << again.err;
+    EXPECT_EQ(ReadFile(folder / "a.pb"), ReadFile(folder / "b.pb")) << how;
+  }
+  WriteModel(folder / "fresh.pb", 0.25f);
+  ASSERT_EQ(RunAdze("decompose fresh.pb --apply edits.json --to-checkpoint c", folder).exit_code,
+            0);
+  EXPECT_TRUE(Checkpoint(folder / "c").Contains("conv/decom_first/kernel"));
+  WriteFileAtomically(folder / "bad.json", "{\"layers\": 3}");
+  EXPECT_THAT(RunAdze("decompose model.pb --apply bad.json", folder).err,
+              testing::HasSubstr("no edits of a decomposition"));
+  std::string edits = ReadFile(folder / "edits.json");
+  edits.replace(edits.find("\"conv\""), 6, "\"cnov\"");
+  WriteFileAtomically(folder / "bad.json", edits);
+  EXPECT_THAT(RunAdze("decompose model.pb --apply bad.json", folder).err,
+              testing::HasSubstr("layer 'cnov': the edits name it"));
+  EXPECT_THAT(RunAdze("decompose model.pb --apply edits.json --macs 0.5", folder).err,
+              testing::HasSubstr("leave out --method"));
 }
 
 TEST(DecomposeVerb, AnOutputKeepsItsName) {
