@@ -91,10 +91,7 @@ void EvaluateNearest(const Node& node, std::span<const Tensor> inputs, std::span
 void register_resize(OpRegistry& ops) {
   ops.Add({.name = "ResizeBilinear",
            .summary = "Resizes images, linear between pixels",
-           .infer =
-               [](const ShapeContext& context) {
-                 return std::vector<TensorSpec>{{DType::kFloat, InferResize(context)}};
-               },
+           .infer = InferFloatResize,
            .evaluate = EvaluateBilinear,
            .keeps_rows = RowsOfInput<0>});
   ops.Add({.name = "ResizeNearestNeighbor",

@@ -67,10 +67,7 @@ void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor
 void register_resize_area(OpRegistry& ops) {
   ops.Add({.name = "ResizeArea",
            .summary = "Resizes images, each pixel the mean of what it covers",
-           .infer =
-               [](const ShapeContext& context) {
-                 return std::vector<TensorSpec>{{DType::kFloat, InferResize(context)}};
-               },
+           .infer = InferFloatResize,
            .evaluate = Evaluate,
            .keeps_rows = RowsOfInput<0>});
 }

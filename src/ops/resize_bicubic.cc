@@ -94,10 +94,7 @@ void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor
 void register_resize_bicubic(OpRegistry& ops) {
   ops.Add({.name = "ResizeBicubic",
            .summary = "Resizes images, cubic between pixels",
-           .infer =
-               [](const ShapeContext& context) {
-                 return std::vector<TensorSpec>{{DType::kFloat, InferResize(context)}};
-               },
+           .infer = InferFloatResize,
            .evaluate = Evaluate,
            .keeps_rows = RowsOfInput<0>});
 }

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <numeric>
-
 #include "ops/one_node.h"
 
 namespace adze {
@@ -13,12 +11,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 constexpr int64_t kUnknown = Shape::kUnknown;
-
-Tensor Counting(Shape shape) {
-  Tensor tensor(DType::kFloat, std::move(shape));
-  std::iota(tensor.mutable_data<float>().begin(), tensor.mutable_data<float>().end(), 0.0f);
-  return tensor;
-}
 
 Tensor Einsum(const std::string& equation, const std::vector<Tensor>& inputs) {
   return RunOp("Einsum", inputs, {{"equation", equation}})[0];

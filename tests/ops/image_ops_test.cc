@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "ops/one_node.h"
 
@@ -13,12 +12,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 constexpr int64_t kUnknown = Shape::kUnknown;
-
-Tensor Counting(Shape shape) {
-  Tensor tensor(DType::kFloat, std::move(shape));
-  std::iota(tensor.mutable_data<float>().begin(), tensor.mutable_data<float>().end(), 0.0f);
-  return tensor;
-}
 
 TEST(ImageOps, InferUnknownDimensions) {
   OneNode resize("ResizeBilinear", {{kUnknown, kUnknown, kUnknown, 3}, {2}}, {});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,13 @@
 namespace adze {
 
 using Ints = std::vector<int64_t>;
+
+// 0, 1, 2 ...
+inline Tensor Counting(Shape shape) {
+  Tensor tensor(DType::kFloat, std::move(shape));
+  std::iota(tensor.mutable_data<float>().begin(), tensor.mutable_data<float>().end(), 0.0f);
+  return tensor;
+}
 
 // A graph of one op whose inputs are placeholders of float32.
 class OneNode {

@@ -28,6 +28,10 @@ Shape InferResize(const ShapeContext& context) {
   return shape;
 }
 
+std::vector<TensorSpec> InferFloatResize(const ShapeContext& context) {
+  return {{DType::kFloat, InferResize(context)}};
+}
+
 float ResizeScale(const Node& node, int64_t in, int64_t out) {
   if (AlignsCorners(node) && out > 1) {
     return static_cast<float>(in - 1) / static_cast<float>(out - 1);
