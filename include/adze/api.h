@@ -82,6 +82,7 @@ struct PlanOptions {
   // Migration strength of the DMQ balancer of every layer that has a weight, over the config's.
   std::optional<double> balance = {};
   bool equalize = false;  // cross-layer equalization, also where the config does not ask for it
+  bool absorb_biases = false;  // high-bias absorption, likewise
 };
 Plan MakePlan(const Graph& prepared, const PlanOptions& options);
 

@@ -70,9 +70,18 @@ Statistics CollectStatistics(const Graph& prepared, const std::vector<PlannedLay
                              const Dataset& data, const CalibrateOptions& options);
 // kInvalidArgument unless `before` is a checkpoint of a run over the samples that the options name.
 void CheckResumable(const Statistics& before, const Dataset& data, const CalibrateOptions& options);
+// Where calibrators that compare outputs of layers (ComparesOutputs) get those from.
+struct OutputData {
+  static constexpr int64_t kSamples = 128;
+  const Graph& prepared;
+  const Dataset& data;
+  int64_t samples = kSamples;  // at most so many, the first of the data
+};
 // Scale and zero point of each planned layer. Layers that read the same tensor with the same
-// settings share one search. kInvalidArgument if the statistics lack a tensor.
-Record FindFactors(const std::vector<PlannedLayer>& plan, const Statistics& statistics);
+// settings share one search. kInvalidArgument if the statistics lack a tensor, or if a layer's
+// calibrator compares outputs and `outputs` is null; else that runs the data once more.
+Record FindFactors(const std::vector<PlannedLayer>& plan, const Statistics& statistics,
+                   const OutputData* outputs = nullptr);
 // Both.
 Record Calibrate(const Graph& prepared, const std::vector<PlannedLayer>& plan, const Dataset& data,
                  const CalibrateOptions& options);
@@ -88,6 +97,16 @@ std::vector<std::string> BalanceLayers(Graph& prepared, std::vector<PlannedLayer
                                        const Dataset& data, const CalibrateOptions& options);
 // Applies the balance factors of a record to a graph that is not balanced yet.
 void ApplyBalance(Graph& prepared, const Record& record);
+
+// High-bias absorption (Nagel et al. 2019, "Data-free quantization through weight equalization and
+// bias correction", section 4.1.3). A channel between two layers that never falls below c > 0 before
+// its Relu is lowered by c, which the next layer's bias takes up:
+//   W1, b1 -> Relu -> W2, b2    becomes    W1, b1 - c -> Relu -> W2, b2 + W2 c
+// c is the channel's least value over the first `samples` samples, for which the graph computes what
+// it did before; the paper, without data, takes beta - 3 gamma of the folded batch norm. Only in
+// front of layers whose windows do not hang over the edge. Returns how many pairs of layers changed.
+int64_t AbsorbBiases(Graph& prepared, const std::vector<std::string>& skip_fusion_layers,
+                     const Dataset& data, int64_t samples);
 
 // Where the record has a cluster, moves the elements of the layer's weight to their nearest centres
 // (MoveToCentres), so that the record's scales give exactly these integers.

@@ -53,6 +53,10 @@ struct CalibratorDef {
   void (*check)(const CalibratorSettings&) = nullptr;
   // The histogram holds at least one value and only finite ones.
   QuantParams (*compute)(const FloatHistogram&, const CalibratorSettings&) = nullptr;
+  // Instead of it, where the values alone do not tell: what to choose from by the error of the
+  // outputs of the layers that read the tensor, which takes a second run over data.
+  std::vector<QuantParams> (*candidates)(const FloatHistogram&,
+                                         const CalibratorSettings&) = nullptr;
 };
 
 class CalibratorRegistry {
@@ -79,8 +83,14 @@ ActivationConfig ParseCalibrator(const std::string& text);
 // The parameters of the calibrator that the config names, given or by default. kInvalidArgument
 // names what is unknown or out of range.
 CalibratorSettings SettingsOf(const ActivationConfig& config);
-// Scale and zero point by the calibrator that the config names. kInvalidArgument as SettingsOf, and
-// if nothing was seen, or a NaN or Inf was.
+// Whether the calibrator that the config names compares outputs of layers.
+bool ComparesOutputs(const ActivationConfig& config);
+// What it chooses from, without repetitions; of any other calibrator what it finds.
+// kInvalidArgument as CalibrateValues.
+std::vector<QuantParams> CandidatesFor(const FloatHistogram& values,
+                                       const ActivationConfig& config);
+// Scale and zero point by the calibrator that the config names. kInvalidArgument as SettingsOf, if
+// nothing was seen, or a NaN or Inf was, and if the calibrator compares outputs.
 QuantParams CalibrateValues(const FloatHistogram& values, const ActivationConfig& config);
 
 }  // namespace adze

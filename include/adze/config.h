@@ -28,7 +28,8 @@ struct Config {
   bool activation_offset = true;
   bool joint_quant = false;
   bool do_fusion = true;
-  bool equalize = false;  // cross-layer equalization
+  bool equalize = false;       // cross-layer equalization
+  bool absorb_biases = false;  // high-bias absorption
   std::vector<std::string> skip_fusion_layers = {};
   std::map<std::string, LayerConfig> layers = {};
 };

@@ -25,6 +25,8 @@ struct QuantTraits {
   // hangs over. Data is NHWC. Null: the layer is no sum over a window.
   void (*unfold)(const Node&, const Tensor& data, std::span<const int64_t> positions,
                  std::span<float> out) = nullptr;
+  // How many output positions data of this shape gives. Null: as shape inference says.
+  int64_t (*positions)(const Node&, const Shape& data) = nullptr;
   // Why this node cannot be quantized (dilation, transposed input, ...); nullopt if it can.
   // Whether the weight is constant is checked by the caller.
   std::optional<std::string> (*refuse)(const Node&) = nullptr;

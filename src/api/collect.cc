@@ -51,7 +51,7 @@ CollectResult Collect(const CollectOptions& options) {
           "--checkpoint-every and --resume are for one process; under mpirun use --shard");
   if (group.is_first()) CheckWritable(options.statistics);
   const PreparedModel model(options.model, options.plan);
-  RefuseBalance(model.plan);
+  RefuseEarlierRuns(model.plan);
   const auto count = [&](int64_t samples) {
     return CountSamples(model.plan, !options.plan.config.empty(), options.batch_size,
                         options.batch_num, samples);

@@ -54,6 +54,7 @@ Plan MakePlan(const Graph& prepared, const PlanOptions& options) {
   }
   OverrideWeights(options, &plan);
   plan.config.equalize |= options.equalize;
+  plan.config.absorb_biases |= options.absorb_biases;
   plan.layers = PlanLayers(prepared, plan.config, options.skip_layers);
   // The config that is written says what was done.
   for (const PlannedLayer& layer : plan.layers) {

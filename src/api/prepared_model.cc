@@ -46,10 +46,13 @@ int64_t CountSamples(const Plan& plan, bool has_config, int64_t batch_size, int6
   return batch_num * batch_size;
 }
 
-void RefuseBalance(const Plan& plan) {
+void RefuseEarlierRuns(const Plan& plan) {
   Require(!AsksForBalance(plan.layers), ErrorCode::kUnsupported,
           "the balancer (dmq_balancer) takes two runs over the data and so no statistics files; "
           "quantize with data, or leave the balancer out");
+  Require(!plan.config.absorb_biases, ErrorCode::kUnsupported,
+          "high-bias absorption takes a run over the data before calibration and so no statistics "
+          "files; quantize with data, or leave it out");
 }
 
 DataSource FirstSamples(const DataSource& data, int64_t count) {

@@ -18,9 +18,9 @@ struct PreparedModel {
 int64_t CountSamples(const Plan& plan, bool has_config, int64_t batch_size, int64_t batch_num,
                      int64_t samples);
 
-// kUnsupported if the plan asks for the balancer: what its layers then read is not known before the
-// data has been seen once, so statistics of it cannot be gathered in parts.
-void RefuseBalance(const Plan& plan);
+// kUnsupported if the plan asks for the balancer or for high-bias absorption: what layers then read
+// is not known before the data has been seen once, so statistics of it cannot be gathered in parts.
+void RefuseEarlierRuns(const Plan& plan);
 
 // The data cut to what CountSamples wants, so that no more of it is looked at.
 DataSource FirstSamples(const DataSource& data, int64_t count);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <optional>
 
 #include "adze/api.h"
 #include "adze/export.h"
@@ -71,9 +72,10 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
   PlanOptions plan_options = options.plan;
   const bool without_data = options.data.empty() && !options.statistics.empty();
   if (without_data) {
-    Require(plan_options.rounding != "adaround" && !plan_options.bias_correction.value_or(false),
+    Require((plan_options.rounding.empty() || plan_options.rounding == "nearest") &&
+                !plan_options.bias_correction.value_or(false),
             ErrorCode::kInvalidArgument,
-            "rounding by adaround and bias correction need data beside the statistics; give "
+            "rounding by data and bias correction need data beside the statistics; give "
             "--images DIR or --data NAME=FILE too");
     plan_options.rounding = "nearest";
     plan_options.bias_correction = false;
@@ -107,6 +109,11 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
                                      .num_samples = result.samples,
                                      .num_threads = options.num_threads,
                                      .progress = options.progress};
+    if (plan.config.absorb_biases) {  // by each process of a group on its own
+      const int64_t pairs =
+          AbsorbBiases(graph, plan.config.skip_fusion_layers, *data, result.samples);
+      spdlog::info("high biases absorbed between {} pairs of layers", pairs);
+    }
     if (AsksForBalance(plan.layers)) {  // by each process of a group on its own
       for (std::string& warning : BalanceLayers(graph, &plan.layers, *data, calibrate)) {
         spdlog::warn("{}", warning);
@@ -116,16 +123,20 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
     if (group.size() > 1) {
       const auto statistics = CollectInGroup(model, options.data, *data, calibrate);
       if (!statistics) return {};
-      record = FindFactors(plan.layers, *statistics);
+      const OutputData compared{graph, *data, std::min(OutputData::kSamples, result.samples)};
+      record = FindFactors(plan.layers, *statistics, &compared);
     } else {
       record = Calibrate(graph, plan.layers, *data, calibrate);
     }
   } else {
     if (!group.is_first()) return {};
-    RefuseBalance(plan);
+    RefuseEarlierRuns(plan);
     const Statistics statistics = StatisticsFor(model, options);
     result.samples = statistics.num_samples();
-    record = FindFactors(plan.layers, statistics);
+    std::optional<OutputData> compared;
+    if (data)
+      compared.emplace(OutputData{graph, *data, std::min(OutputData::kSamples, result.samples)});
+    record = FindFactors(plan.layers, statistics, compared ? &*compared : nullptr);
   }
   plan.config.batch_num =
       static_cast<int>((result.samples + options.batch_size - 1) / options.batch_size);

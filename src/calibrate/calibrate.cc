@@ -1,5 +1,7 @@
 #include "adze/calibrate.h"
 
+#include <algorithm>
+
 #include "adze/parallel.h"
 #include "calibrate/factors.h"
 
@@ -11,7 +13,10 @@ Record Calibrate(const Graph& prepared, const std::vector<PlannedLayer>& plan, c
   SetNumThreads(options.num_threads);
   // Weights first: what is wrong with them is known without data.
   Record record = FindWeightFactors(plan);
-  FindActivationFactors(plan, CollectStatistics(prepared, plan, data, options), &record);
+  const Statistics statistics = CollectStatistics(prepared, plan, data, options);
+  const OutputData outputs{prepared, data,
+                           std::min(OutputData::kSamples, statistics.num_samples())};
+  FindActivationFactors(plan, statistics, &outputs, &record);
   return record;
 }
 

@@ -11,6 +11,6 @@ void CheckPlan(const std::vector<PlannedLayer>& plan);
 // The record without its activations: what is known without data.
 Record FindWeightFactors(const std::vector<PlannedLayer>& plan);
 void FindActivationFactors(const std::vector<PlannedLayer>& plan, const Statistics& statistics,
-                           Record* record);
+                           const OutputData* outputs, Record* record);
 
 }  // namespace adze

@@ -4,6 +4,8 @@
 #include "adze/op.h"
 #include "adze/parallel.h"
 #include "calibrate/factors.h"
+#include "calibrate/output_errors.h"
+#include "quant/squared_error.h"
 
 namespace adze {
 namespace {
@@ -12,7 +14,7 @@ namespace {
 struct Search {
   Value value;
   ActivationConfig config;
-  QuantParams params = {};
+  std::vector<QuantParams> candidates = {};  // in the end one
   std::vector<const PlannedLayer*> layers;
 };
 
@@ -52,6 +54,46 @@ const FloatHistogram& ValuesFor(const Search& search, const Statistics& statisti
   return tap->histogram;
 }
 
+// For layers whose outputs are not compared: the first with the least error of the values.
+size_t LeastError(const FloatHistogram& values, const std::vector<QuantParams>& candidates) {
+  const SquaredError error(values);
+  std::vector<double> errors;
+  for (const QuantParams& params : candidates) errors.push_back(error.Of(params));
+  return std::min_element(errors.begin(), errors.end()) - errors.begin();
+}
+
+// Leaves each search one candidate.
+void CompareOutputs(std::vector<Search>& searches, const Statistics& statistics,
+                    const OutputData& outputs) {
+  std::vector<OutputQuestion> questions;
+  std::vector<Search*> asked;
+  for (Search& search : searches) {
+    if (search.candidates.size() < 2) continue;
+    questions.push_back({search.layers, search.candidates});
+    asked.push_back(&search);
+  }
+  if (asked.empty()) return;
+  const std::vector<std::vector<double>> errors = OutputErrors(questions, outputs);
+  for (size_t i = 0; i < asked.size(); ++i) {
+    const size_t best =
+        errors[i].empty()
+            ? LeastError(ValuesFor(*asked[i], statistics), asked[i]->candidates)
+            : std::min_element(errors[i].begin(), errors[i].end()) - errors[i].begin();
+    asked[i]->candidates = {questions[i].candidates[best]};
+  }
+}
+
+void CheckOutputs(const std::vector<Search>& searches, const OutputData* outputs) {
+  for (const Search& search : searches) {
+    if (outputs || !ComparesOutputs(search.config)) continue;
+    ErrorScope scope("layer", search.layers[0]->node->name());
+    throw Error(ErrorCode::kInvalidArgument,
+                "calibrator " + search.config.algorithm +
+                    " compares outputs of layers and needs data beside the statistics; give "
+                    "--images DIR or --data NAME=FILE too, or another --calibrator");
+  }
+}
+
 }  // namespace
 
 Value DataOf(const PlannedLayer& layer) {
@@ -86,24 +128,27 @@ Record FindWeightFactors(const std::vector<PlannedLayer>& plan) {
 
 // On all cores, because each search takes milliseconds.
 void FindActivationFactors(const std::vector<PlannedLayer>& plan, const Statistics& statistics,
-                           Record* record) {
+                           const OutputData* outputs, Record* record) {
   std::vector<Search> searches = CollectSearches(plan);
+  CheckOutputs(searches, outputs);
   RunTasks(static_cast<int64_t>(searches.size()), [&](int64_t i) {
     Search& search = searches[i];
     ErrorScope scope("layer", search.layers[0]->node->name());
-    search.params = CalibrateValues(ValuesFor(search, statistics), search.config);
+    search.candidates = CandidatesFor(ValuesFor(search, statistics), search.config);
   });
+  if (outputs) CompareOutputs(searches, statistics, *outputs);
   for (const Search& search : searches) {
     for (const PlannedLayer* layer : search.layers) {
-      record->layers[layer - plan.data()].activation = search.params;
+      record->layers[layer - plan.data()].activation = search.candidates[0];
     }
   }
 }
 
-Record FindFactors(const std::vector<PlannedLayer>& plan, const Statistics& statistics) {
+Record FindFactors(const std::vector<PlannedLayer>& plan, const Statistics& statistics,
+                   const OutputData* outputs) {
   CheckPlan(plan);
   Record record = FindWeightFactors(plan);
-  FindActivationFactors(plan, statistics, &record);
+  FindActivationFactors(plan, statistics, outputs, &record);
   return record;
 }
 

@@ -29,8 +29,9 @@ std::string PairOf(const std::string& parameter);
 // The layer of that name, or null.
 const LayerInfo* FindLayer(const std::vector<LayerInfo>& layers, const std::string& name);
 
-// Global key of JSON configs and simplified ones; adze's own.
+// Global keys of JSON configs and simplified ones; adze's own.
 inline constexpr const char* kEqualize = "cross_layer_equalization";
+inline constexpr const char* kAbsorbBiases = "high_bias_absorption";
 
 Config ParseJsonConfig(std::string_view text, const std::vector<LayerInfo>& layers);
 Config ParseSimplifiedConfig(std::string_view text, const std::vector<LayerInfo>& layers);

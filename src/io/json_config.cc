@@ -211,6 +211,7 @@ Config ParseJsonConfig(std::string_view text, const std::vector<LayerInfo>& laye
   config.joint_quant = fields.Bool("joint_quant", config.joint_quant);
   config.do_fusion = fields.Bool("do_fusion", config.do_fusion);
   config.equalize = fields.Bool(kEqualize, config.equalize);
+  config.absorb_biases = fields.Bool(kAbsorbBiases, config.absorb_biases);
   if (const json* names = fields.Array("skip_fusion_layers")) {
     config.skip_fusion_layers = ReadNames(*names, "skip_fusion_layers");
     CheckSkipFusion(config.skip_fusion_layers, layers);

@@ -125,6 +125,7 @@ class Reader {
     config.joint_quant = file_.joint_quant();
     config.do_fusion = !file_.has_do_fusion() || file_.do_fusion();
     config.equalize = file_.cross_layer_equalization();
+    config.absorb_biases = file_.high_bias_absorption();
     config.skip_fusion_layers = Names(file_.skip_fusion_layers());
     CheckSkipFusion(config.skip_fusion_layers, layers_);
     RefuseUnsupported();

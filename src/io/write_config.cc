@@ -73,7 +73,8 @@ std::string SerializeConfig(const Config& config, const std::vector<LayerInfo>& 
   json["joint_quant"] = config.joint_quant;
   json["do_fusion"] = config.do_fusion;
   json["skip_fusion_layers"] = config.skip_fusion_layers;
-  if (config.equalize) json[kEqualize] = true;  // AMCT does not know it
+  if (config.equalize) json[kEqualize] = true;  // AMCT does not know these
+  if (config.absorb_biases) json[kAbsorbBiases] = true;
   std::map<std::string, LayerConfig> all = config.layers;
   for (const LayerInfo& layer : layers) {
     if (config.layers.count(layer.name)) continue;

@@ -23,7 +23,17 @@ LayerForm FormOf(const Node& layer, int64_t channels) {
   form.outputs = outputs / form.groups;
   form.inputs = weight.num_elements() / outputs;
   form.taps = form.inputs / group_channels;
+  form.outputs_first = !own_filters && traits.channel_axes.at(0) < input_axis;
   return form;
+}
+
+std::optional<LayerForm> FormOf(const Node& layer, const ShapeMap& shapes) {
+  const QuantTraits& traits = *layer.def()->quant;
+  if (!traits.weight_input || !traits.unfold) return std::nullopt;
+  if (layer.attr<std::string>("data_format", "NHWC") != "NHWC") return std::nullopt;
+  const Shape& data = shapes[layer.input(traits.data_input)].shape;
+  if (!data.known_rank() || data.rank() == 0 || data[data.rank() - 1] <= 0) return std::nullopt;
+  return FormOf(layer, data[data.rank() - 1]);
 }
 
 LayerMoments::LayerMoments(const LayerForm& form, bool second)

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "adze/graph.h"
+#include "adze/op.h"
 
 namespace adze {
 
@@ -14,14 +16,21 @@ namespace adze {
 struct LayerForm {
   int64_t groups = 1, inputs = 0, outputs = 0;  // inputs and outputs of a group
   int64_t taps = 1;
+  bool outputs_first =
+      false;  // a tap's weights are [outputs, inputs], as of a transposed convolution
 
   int64_t weight_index(int64_t k, int64_t g, int64_t o) const {
-    return (k * groups + g) * outputs + o;
+    if (!outputs_first) return (k * groups + g) * outputs + o;
+    const int64_t channels = inputs / taps;
+    return (k / channels * outputs + o) * channels + k % channels;
   }
   int64_t row_size() const { return groups * inputs; }
 };
 // Of a layer whose op has QuantTraits::unfold, reading data of so many channels.
 LayerForm FormOf(const Node& layer, int64_t channels);
+// nullopt if the layer's outputs cannot be seen as such sums: its op has no QuantTraits::unfold,
+// its channels are first (NCHW), or how many it reads is not known.
+std::optional<LayerForm> FormOf(const Node& layer, const ShapeMap& shapes);
 
 // First and second moments of what a layer multiplies with its weight.
 class LayerMoments {

@@ -8,6 +8,7 @@ namespace adze {
 
 int64_t OutputPositions(const Node& layer, const Tensor& data) {
   const QuantTraits& traits = *layer.def()->quant;
+  if (traits.positions) return traits.positions(layer, data.shape());
   const Tensor& weight = layer.input(*traits.weight_input).node->const_value();
   std::vector<TensorSpec> inputs(layer.num_inputs());
   inputs[traits.data_input] = {data.dtype(), data.shape()};

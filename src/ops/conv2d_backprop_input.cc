@@ -38,6 +38,14 @@ std::vector<TensorSpec> Infer(const ShapeContext& context) {
   return {{FloatType(context, {1, 2}), image}};
 }
 
+// Image position i is read by output o of the convolution through tap k where
+// i = o * stride - pad_before + k * dilation. -1: by none.
+int64_t ReaderOf(const WindowAxis& axis, int64_t i, int64_t k) {
+  const int64_t position = i + axis.pad_before - k * axis.dilation;
+  if (position < 0 || position % axis.stride != 0) return -1;
+  return position / axis.stride < axis.output ? position / axis.stride : -1;
+}
+
 void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
   const Shape &image = outputs[0].shape(), &filter = inputs[1].shape();
   const auto [layout, h, w] = WindowOver(node, InLayoutOf(node, image), filter[0], filter[1]);
@@ -47,13 +55,6 @@ void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor
   float* out = outputs[0].mutable_data<float>().data();
   if (outputs[0].num_elements() == 0) return;
 
-  // Image position i is read by output o of the convolution through tap k where
-  // i = o * stride - pad_before + k * dilation. -1: by none.
-  auto reader = [](const WindowAxis& axis, int64_t i, int64_t k) -> int64_t {
-    const int64_t position = i + axis.pad_before - k * axis.dilation;
-    if (position < 0 || position % axis.stride != 0) return -1;
-    return position / axis.stride < axis.output ? position / axis.stride : -1;
-  };
   auto rows = [&, &h = h, &w = w](int64_t begin, int64_t end) {
     std::vector<double> sums(out_channels);
     for (int64_t row = begin; row < end; ++row) {
@@ -61,10 +62,10 @@ void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor
       for (int64_t column = 0; column < w.input; ++column) {
         std::fill(sums.begin(), sums.end(), 0);
         for (int64_t kh = 0; kh < h.kernel; ++kh) {
-          const int64_t from_row = reader(h, row % h.input, kh);
+          const int64_t from_row = ReaderOf(h, row % h.input, kh);
           if (from_row < 0) continue;
           for (int64_t kw = 0; kw < w.kernel; ++kw) {
-            const int64_t from_column = reader(w, column, kw);
+            const int64_t from_column = ReaderOf(w, column, kw);
             if (from_column < 0) continue;
             const float* pixel =
                 in + ((batch * h.output + from_row) * w.output + from_column) * channels;
@@ -83,6 +84,59 @@ void Evaluate(const Node& node, std::span<const Tensor> inputs, std::span<Tensor
     }
   };
   ParallelFor(image[0] * h.input, 1, rows);
+}
+
+// The image that is made of NHWC data: its size is an operand. Where that is computed it is taken
+// to be what Keras computes, the least that all of the data fits.
+Shape ImageOf(const Node& node, const Shape& data) {
+  const Shape& filter = node.input(1).node->const_value().shape();
+  if (const auto sizes = ConstInts(node, 0); sizes && sizes->size() == 4) {
+    return {data[0], (*sizes)[1], (*sizes)[2], filter[2]};
+  }
+  const auto strides = node.attr<std::vector<int64_t>>("strides");
+  const auto padding = node.attr<std::string>("padding");
+  const auto explicit_paddings =
+      node.attr<std::vector<int64_t>>("explicit_paddings", std::vector<int64_t>{});
+  Shape image = {data[0], 0, 0, filter[2]};
+  for (int axis : {1, 2}) {
+    const int64_t whole = (data[axis] - 1) * strides.at(axis) + filter[axis - 1];
+    image[axis] = padding == "SAME" ? data[axis] * strides.at(axis) : whole;
+    if (padding == "EXPLICIT") {
+      image[axis] -= explicit_paddings.at(2 * axis) + explicit_paddings.at(2 * axis + 1);
+    }
+  }
+  return image;
+}
+
+int64_t Positions(const Node& node, const Shape& data) {
+  const Shape image = ImageOf(node, data);
+  return image[0] * image[1] * image[2];
+}
+
+void Unfold(const Node& node, const Tensor& data, std::span<const int64_t> positions,
+            std::span<float> out) {
+  const Shape& filter = node.input(1).node->const_value().shape();
+  const auto [layout, h, w] = WindowOver(node, ImageOf(node, data.shape()), filter[0], filter[1]);
+  Check(!layout.channels_first, "images to unfold are NHWC");
+  const int64_t channels = filter[3];
+  const float* const in = data.data<float>().data();
+  float* to = out.data();
+  for (int64_t position : positions) {
+    const int64_t column = position % w.input, row = position / w.input % h.input;
+    const int64_t image = position / w.input / h.input;
+    for (int64_t kh = 0; kh < h.kernel; ++kh) {
+      const int64_t from_row = ReaderOf(h, row, kh);
+      for (int64_t kw = 0; kw < w.kernel; ++kw, to += channels) {
+        const int64_t from_column = ReaderOf(w, column, kw);
+        if (from_row < 0 || from_column < 0) {
+          std::fill_n(to, channels, 0.0f);
+        } else {
+          std::copy_n(in + ((image * h.output + from_row) * w.output + from_column) * channels,
+                      channels, to);
+        }
+      }
+    }
+  }
 }
 
 // The shape of the result is an operand.
@@ -109,6 +163,8 @@ void register_conv2d_backprop_input(OpRegistry& ops) {
                                 .channel_axes = {2},
                                 .input_channel_axes = {3},
                                 .per_channel = true,
+                                .unfold = Unfold,
+                                .positions = Positions,
                                 .refuse = RefuseDilation}});
 }
 

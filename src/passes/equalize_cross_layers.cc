@@ -5,18 +5,10 @@
 
 #include "adze/op.h"
 #include "adze/weight_channels.h"
-#include "passes/support/linear_layer.h"
+#include "passes/support/layer_link.h"
 
 namespace adze {
 namespace {
-
-// Two layers between which every channel can be scaled:
-//   first -> [BiasAdd] -> [Relu, MaxPool, ...] -> [clip] -> [MaxPool, ...] -> second
-struct Link {
-  LinearLayer first;
-  Node* second = nullptr;
-  Node* clip = nullptr;  // Relu6, or the Minimum that became of one; null: nothing
-};
 
 ChannelAxes AxesOf(const Node& node) {
   return {node.def()->quant->channel_axes, node.def()->quant->input_channel_axes};
@@ -24,52 +16,6 @@ ChannelAxes AxesOf(const Node& node) {
 
 const Tensor& WeightOf(const Node& node) {
   return node.input(*node.def()->quant->weight_input).node->const_value();
-}
-
-// A float32 weight of its own, in the layout that the op's traits describe.
-bool HasOwnWeight(const Graph& graph, const Node& node) {
-  const OpDef* def = node.def();
-  if (!def || !def->quant || !def->quant->weight_input) return false;
-  if (def->quant->refuse && def->quant->refuse(node)) return false;
-  const Value weight = node.input(*def->quant->weight_input);
-  return weight.node->IsConst() && weight.node->const_value().dtype() == DType::kFloat &&
-         graph.CountUses(weight) == 1;
-}
-
-// Minimum(x, one bound per channel) as this pass makes it.
-bool IsChannelClip(const Node& node, const LinearLayer& layer) {
-  return node.op() == "Minimum" && node.input(1).node->IsConst() &&
-         node.input(1).node->const_value().dtype() == DType::kFloat &&
-         node.input(1).node->const_value().num_elements() == layer.channels &&
-         ChannelValues(layer, node.input(1).node->const_value());
-}
-
-std::optional<Link> FindLink(const Graph& graph, Node& second, const PassContext& context) {
-  if (!HasOwnWeight(graph, second)) return std::nullopt;
-  Link link{.second = &second};
-  Value value = second.input(second.def()->quant->data_input);
-  for (;; value = value.node->input(0)) {
-    Node& node = *value.node;
-    if (value.index != 0 || graph.CountUses(value) != 1) return std::nullopt;
-    const bool is_clip = node.op() == "Relu6" || node.op() == "Minimum";
-    if (is_clip && !link.clip) {
-      link.clip = &node;
-    } else if (!node.def() || !node.def()->is_homogeneous) {
-      break;
-    }
-  }
-  const std::optional<LinearLayer> first = FindLinearLayer(graph, value, context);
-  if (!first || first->mover || !HasOwnWeight(graph, *first->linear)) return std::nullopt;
-  if (first->bias_add) {
-    const Value bias = first->bias_add->input(1);
-    if (graph.CountUses(bias) != 1 || bias.node->const_value().dtype() != DType::kFloat)
-      return std::nullopt;
-  }
-  if (link.clip && link.clip->op() == "Minimum" && !IsChannelClip(*link.clip, *first))
-    return std::nullopt;
-  if (first->channels_first != IsChannelsFirst(second)) return std::nullopt;
-  link.first = *first;
-  return link;
 }
 
 // For each channel the least exponent of its scale: what raises the channel may bring its bias up
@@ -89,7 +35,7 @@ std::vector<double> LeastExponents(const LinearLayer& layer) {
 
 // For each channel the power of two next to sqrt(range of its weights in the first layer / in the
 // second one); 1 where the ranges are within a factor of 2.
-std::vector<float> ScalesOf(const Link& link) {
+std::vector<float> ScalesOf(const LayerLink& link) {
   const Node& first = *link.first.linear;
   const auto out = LargestOfOutputChannels(WeightOf(first), AxesOf(first));
   const auto in =
@@ -111,29 +57,8 @@ Tensor Divide(const Tensor& values, std::span<const float> divisors) {
   return result;
 }
 
-// Relu6(x / s) * s = min(Relu(x), 6 s), so behind the scaled layer Relu6 becomes min(Relu, 6 / s).
-void ScaleClip(Graph& graph, const Link& link, std::span<const float> scales) {
-  Node& clip = *link.clip;
-  if (clip.op() == "Minimum") {
-    graph.SetConstInput(clip, 1, Divide(clip.input(1).node->const_value(), scales));
-    return;
-  }
-  Tensor bounds = Tensor::Vector(std::vector<float>(scales.size(), 6));
-  bounds = Divide(bounds, scales);
-  if (link.first.channels_first) bounds = bounds.Reshaped({bounds.num_elements(), 1, 1});
-  const std::string name = clip.name();
-  Node& relu =
-      graph.Add(graph.UniqueName(name + "/Relu"), "Relu", {clip.input(0)}, {{"T", DType::kFloat}});
-  Node& bound = graph.AddConst(name + "/bound", std::move(bounds));
-  Node& minimum = graph.Add(graph.UniqueName(name + "/Minimum"), "Minimum",
-                            {relu.output(), bound.output()}, {{"T", DType::kFloat}});
-  relu.device = minimum.device = clip.device;
-  graph.ReplaceUses(clip.output(), minimum.output());
-  graph.Erase(clip);
-}
-
 // False, and nothing is changed, if a number would leave float32's normal range.
-bool Scale(Graph& graph, const Link& link, std::span<const float> scales) {
+bool Scale(Graph& graph, const LayerLink& link, std::span<const float> scales) {
   Node &first = *link.first.linear, &second = *link.second;
   std::vector<float> inverse;
   for (float scale : scales) inverse.push_back(1 / scale);
@@ -149,7 +74,13 @@ bool Scale(Graph& graph, const Link& link, std::span<const float> scales) {
   graph.SetConstInput(first, *first.def()->quant->weight_input, std::move(out));
   graph.SetConstInput(second, *second.def()->quant->weight_input, std::move(in));
   if (bias) graph.SetConstInput(*link.first.bias_add, 1, std::move(*bias));
-  if (link.clip) ScaleClip(graph, link, scales);
+  if (link.clip) {
+    // Relu6(x / s) * s = min(Relu(x), 6 s), so behind the scaled layer Relu6 becomes
+    // min(Relu, 6 / s).
+    std::vector<float> bounds = ClipBounds(link);
+    for (size_t c = 0; c < bounds.size(); ++c) bounds[c] /= scales[c];
+    SetClipBounds(graph, link, bounds);
+  }
   return true;
 }
 
@@ -166,7 +97,7 @@ bool Scale(Graph& graph, const Link& link, std::span<const float> scales) {
 bool Run(Graph& graph, PassContext& context) {
   bool changed = false;
   for (Node* node : graph.TopologicalOrder()) {
-    const std::optional<Link> link = FindLink(graph, *node, context);
+    const std::optional<LayerLink> link = FindLayerLink(graph, *node, context);
     if (!link) continue;
     const std::vector<float> scales = ScalesOf(*link);
     const bool scales_any =

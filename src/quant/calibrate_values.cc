@@ -24,6 +24,11 @@ std::vector<std::string> NamesOf(const std::vector<CalibratorParameter>& paramet
   return names;
 }
 
+void CheckValues(const FloatHistogram& values) {
+  Require(values.count_nonfinite() == 0, kBad, "cannot be calibrated on data with NaN or Inf");
+  Require(values.count() > 0, kBad, "cannot be calibrated without data");
+}
+
 }  // namespace
 
 const CalibratorDef& CalibratorByName(const std::string& name) {
@@ -80,10 +85,29 @@ CalibratorSettings SettingsOf(const ActivationConfig& config) {
   return settings;
 }
 
+bool ComparesOutputs(const ActivationConfig& config) {
+  return CalibratorByName(config.algorithm).candidates != nullptr;
+}
+
+std::vector<QuantParams> CandidatesFor(const FloatHistogram& values,
+                                       const ActivationConfig& config) {
+  if (!ComparesOutputs(config)) return {CalibrateValues(values, config)};
+  const CalibratorSettings settings = SettingsOf(config);
+  CheckValues(values);
+  std::vector<QuantParams> candidates;
+  for (QuantParams& params : CalibratorByName(config.algorithm).candidates(values, settings)) {
+    if (std::find(candidates.begin(), candidates.end(), params) == candidates.end()) {
+      candidates.push_back(std::move(params));
+    }
+  }
+  return candidates;
+}
+
 QuantParams CalibrateValues(const FloatHistogram& values, const ActivationConfig& config) {
   const CalibratorSettings settings = SettingsOf(config);
-  Require(values.count_nonfinite() == 0, kBad, "cannot be calibrated on data with NaN or Inf");
-  Require(values.count() > 0, kBad, "cannot be calibrated without data");
+  CheckValues(values);
+  Require(!ComparesOutputs(config), kBad, "calibrator ", config.algorithm,
+          " compares outputs of layers, the values of a tensor alone do not tell");
   return CalibratorByName(config.algorithm).compute(values, settings);
 }
 

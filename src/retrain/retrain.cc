@@ -127,7 +127,7 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
   plan_options.bias_correction = true;
   const PreparedModel model(options.model, plan_options);
   result.warnings = model.warnings;
-  RefuseBalance(model.plan);
+  RefuseEarlierRuns(model.plan);
   std::optional<PreparedModel> given_teacher;
   if (!options.teacher.path.empty()) given_teacher.emplace(options.teacher, PlanOptions{});
   const Graph& teacher = given_teacher ? given_teacher->graph : model.graph;

@@ -20,6 +20,27 @@ struct Problem {
   std::vector<float> weight, rounded;  // [n, outputs]
 };
 
+// x := (L Lᵀ)⁻¹ x for x [n, columns].
+void Solve(const Cholesky& factor, int64_t columns, std::vector<float>& x) {
+  const int64_t n = factor.size();
+  ParallelFor(columns, 64, [&](int64_t begin, int64_t end) {
+    const auto subtract = [&](int64_t to, int64_t from, float times) {
+      for (int64_t c = begin; c < end; ++c) x[to * columns + c] -= times * x[from * columns + c];
+    };
+    const auto divide = [&](int64_t row) {
+      for (int64_t c = begin; c < end; ++c) x[row * columns + c] /= factor.at(row, row);
+    };
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t j = 0; j < i; ++j) subtract(i, j, factor.at(i, j));
+      divide(i);
+    }
+    for (int64_t i = n - 1; i >= 0; --i) {
+      divide(i);
+      for (int64_t j = 0; j < i; ++j) subtract(j, i, factor.at(i, j));
+    }
+  });
+}
+
 class Rounding {
  public:
   Rounding(const WeightGrid& grid, Problem& problem)
@@ -148,6 +169,14 @@ void RoundWeights(std::span<const float> moments, const WeightGrid& grid,
   }
   const std::optional<Cholesky> factor = Cholesky::Of(problem.moments, inputs);
   Check(factor.has_value(), "damped moments are positive definite");
+  if (!options.lacking.empty()) {
+    std::vector<float> step(weight.size());
+    for (int64_t i = 0; i < inputs; ++i) {
+      std::copy_n(options.lacking.data() + order[i] * outputs, outputs, step.data() + i * outputs);
+    }
+    Solve(*factor, outputs, step);
+    for (size_t i = 0; i < step.size(); ++i) problem.weight[i] += step[i];
+  }
   Rounding rounding(grid, problem);
   rounding.Sequential(*factor);
   if (options.sweeps > 0) {

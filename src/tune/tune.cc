@@ -1,23 +1,28 @@
 #include "adze/tune.h"
 
 #include <algorithm>
-#include <exception>
-#include <map>
-#include <memory>
+#include <functional>
+#include <optional>
 
-#include "adze/cancel.h"
 #include "adze/error.h"
+#include "adze/export.h"
 #include "adze/op.h"
 #include "adze/parallel.h"
-#include "adze/session.h"
+#include "moments/for_samples.h"
 #include "moments/layer_moments.h"
 #include "moments/output_positions.h"
+#include "moments/row_product.h"
 #include "tune/round_weights.h"
 
 namespace adze {
 namespace {
 
-bool WantsRounding(const PlannedLayer& layer) { return layer.config.weight.rounding == "adaround"; }
+bool IsSequential(const PlannedLayer& layer) {
+  return layer.config.weight.rounding == "sequential";
+}
+bool WantsRounding(const PlannedLayer& layer) {
+  return IsSequential(layer) || layer.config.weight.rounding == "adaround";
+}
 
 // Whether the layer's sums can be seen as rows times a matrix, and its settings ask for it.
 bool CanTune(const PlannedLayer& layer) {
@@ -35,6 +40,9 @@ struct TunedLayer {
   bool rounds;
   LayerForm form;
   LayerMoments moments;
+  // Of layers that learn behind quantized ones: the float weight, and sums of x'ᵀ (x - x') w.
+  std::optional<RowProduct> product = {};
+  std::vector<float> lacking = {};
 
   Node& node() const { return *planned->node; }
   int weight_input() const { return *planned->node->def()->quant->weight_input; }
@@ -47,87 +55,85 @@ struct Rows {
   std::vector<float> real, quantized;
 };
 
-Rows RowsOf(const TunedLayer& layer, const Tensor& data, int64_t most, uint64_t seed) {
+// `behind`, of the same shape, are the integers that the layer reads in the simulation; null: those
+// of `data`.
+Rows RowsOf(const TunedLayer& layer, const Tensor& data, const Tensor* behind, int64_t most,
+            uint64_t seed) {
   const std::vector<int64_t> chosen =
       ChoosePositions(OutputPositions(layer.node(), data), most, seed);
+  const auto unfold = layer.node().def()->quant->unfold;
   const QuantParams& params = *layer.record->activation;
   Rows rows;
   rows.real.resize(chosen.size() * layer.form.row_size());
   rows.quantized.resize(rows.real.size());
-  layer.node().def()->quant->unfold(layer.node(), data, chosen, rows.real);
-  FakeQuantize(rows.real, params.scale[0], params.zero_point[0], params.spec.num_bits,
-               rows.quantized);
+  unfold(layer.node(), data, chosen, rows.real);
+  if (behind) {
+    unfold(layer.node(), *behind, chosen, rows.quantized);
+    for (float& x : rows.quantized) x *= params.scale[0];
+  } else {
+    FakeQuantize(rows.real, params.scale[0], params.zero_point[0], params.spec.num_bits,
+                 rows.quantized);
+  }
   return rows;
 }
 
-// Gathers the moments of some layers in one pass over the data. Samples run one by one on all
-// cores; their rows are added in order.
-class Gathering {
- public:
-  Gathering(const Graph& graph, std::vector<TunedLayer>& layers, const Dataset& data,
-            const TuneOptions& options)
-      : layers_(layers), data_(data), options_(options) {
-    std::vector<Value> values;
+void Add(TunedLayer& layer, Rows& rows) {
+  layer.moments.Add(rows.real, rows.quantized);
+  if (!layer.product) return;
+  for (size_t i = 0; i < rows.real.size(); ++i) rows.real[i] -= rows.quantized[i];
+  std::vector<float> lacking(rows.real.size() / layer.form.row_size() * layer.product->outputs());
+  layer.product->Multiply(rows.real, lacking);
+  AddOuterProducts(layer.form, rows.quantized, lacking, layer.lacking);
+}
+
+// The layer in the simulation, where an output may have taken its name (BuildFakeQuantGraph).
+const Node* FindLayer(const Graph& graph, const Node& layer) {
+  const Node* node = graph.Find(layer.name());
+  if (!node || node->op() != layer.op()) node = graph.Find(layer.name() + "/quantized");
+  Check(node && node->op() == layer.op(), "the simulation has all layers");
+  return node;
+}
+
+// What layers read, each value once.
+struct Inputs {
+  std::vector<Value> values;
+  std::vector<size_t> of_layer;
+
+  Inputs(const std::vector<TunedLayer>& layers, const Graph& graph) {
     for (const TunedLayer& layer : layers) {
-      const Value value = layer.node().input(layer.node().def()->quant->data_input);
-      auto found = std::find(values.begin(), values.end(), value);
-      fetch_of_.push_back(found - values.begin());
+      const Value value =
+          FindLayer(graph, layer.node())->input(layer.node().def()->quant->data_input);
+      const auto found = std::find(values.begin(), values.end(), value);
+      of_layer.push_back(found - values.begin());
       if (found == values.end()) values.push_back(value);
     }
-    for (int i = 0; i < NumThreads(); ++i) {
-      sessions_.push_back(
-          std::make_unique<Session>(graph, values, nullptr, SessionOptions{.num_threads = 1}));
-    }
   }
-
-  void Run(int64_t samples, const std::function<void()>& after_sample) {
-    constexpr int64_t kBlock = 4;
-    const int64_t rows = std::max<int64_t>(1, options_.rows / samples);
-    for (int64_t first = 0; first < samples; first += kBlock) {
-      ThrowIfCancelled();
-      const int64_t count = std::min(kBlock, samples - first);
-      std::vector<std::vector<Rows>> block = RunBlock(first, count, rows);
-      for (size_t l = 0; l < layers_.size(); ++l) {
-        for (int64_t i = 0; i < count; ++i) {
-          layers_[l].moments.Add(block[i][l].real, block[i][l].quantized);
-        }
-      }
-      for (int64_t i = 0; i < count; ++i) after_sample();
-    }
-  }
-
- private:
-  std::vector<std::vector<Rows>> RunBlock(int64_t first, int64_t count, int64_t rows) {
-    std::vector<std::vector<Rows>> block(count);
-    const auto workers = static_cast<int64_t>(sessions_.size());
-    std::vector<std::exception_ptr> errors(workers);
-    ParallelFor(workers, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t worker = begin; worker < end; ++worker) {
-        try {
-          for (int64_t i = worker; i < count; i += workers) {
-            const std::vector<Tensor> values =
-                sessions_[worker]->Run(data_.Read(first + i, first + i + 1));
-            for (size_t l = 0; l < layers_.size(); ++l) {
-              block[i].push_back(RowsOf(layers_[l], values[fetch_of_[l]], rows, first + i));
-            }
-          }
-        } catch (...) {
-          errors[worker] = std::current_exception();
-        }
-      }
-    });
-    for (const std::exception_ptr& error : errors) {
-      if (error) std::rethrow_exception(error);
-    }
-    return block;
-  }
-
-  std::vector<TunedLayer>& layers_;
-  const Dataset& data_;
-  const TuneOptions& options_;
-  std::vector<size_t> fetch_of_;
-  std::vector<std::unique_ptr<Session>> sessions_;
 };
+
+// Gathers the moments of some layers in one pass over the data; `simulated` (may be null) runs
+// beside the float graph and says what the layers read.
+void Gather(const Graph& prepared, const Graph* simulated, std::vector<TunedLayer>& layers,
+            const Dataset& data, int64_t samples, const TuneOptions& options,
+            const std::function<void()>& after_sample) {
+  const Inputs real(layers, prepared), behind(layers, simulated ? *simulated : prepared);
+  std::vector<Fetched> graphs = {{&prepared, real.values}};
+  if (simulated) graphs.push_back({simulated, behind.values});
+  const int64_t rows = std::max<int64_t>(1, options.rows / samples);
+  ForSamples<std::vector<Rows>>(
+      graphs, data, samples,
+      [&](int64_t sample, const SampleRunner::Values& found) {
+        std::vector<Rows> all;
+        for (size_t l = 0; l < layers.size(); ++l) {
+          all.push_back(RowsOf(layers[l], found[0][real.of_layer[l]],
+                               simulated ? &found[1][behind.of_layer[l]] : nullptr, rows, sample));
+        }
+        return all;
+      },
+      [&](int64_t, std::vector<Rows>& all) {
+        for (size_t l = 0; l < layers.size(); ++l) Add(layers[l], all[l]);
+        after_sample();
+      });
+}
 
 // Rounds each group by its own covariance.
 Tensor RoundedWeight(const TunedLayer& layer, const Tensor& before, const TuneOptions& options) {
@@ -147,7 +153,14 @@ Tensor RoundedWeight(const TunedLayer& layer, const Tensor& before, const TuneOp
         part[k * form.outputs + o] = w[form.weight_index(k, g, o)];
       }
     }
-    RoundWeights(layer.moments.Second(g), grid, {.damping = damping}, form.inputs, part);
+    std::vector<float> lacking;
+    if (layer.product) {
+      const auto begin = layer.lacking.begin() + g * static_cast<int64_t>(part.size());
+      lacking.assign(begin, begin + static_cast<int64_t>(part.size()));
+      for (float& sum : lacking) sum /= static_cast<float>(layer.moments.rows());
+    }
+    RoundWeights(layer.moments.Second(g), grid, {.damping = damping, .lacking = lacking},
+                 form.inputs, part);
     for (int64_t k = 0; k < form.inputs; ++k) {
       for (int64_t o = 0; o < form.outputs; ++o) {
         w[form.weight_index(k, g, o)] = part[k * form.outputs + o];
@@ -201,11 +214,74 @@ void Apply(Graph& graph, const TunedLayer& layer, const TuneOptions& options) {
                       CorrectedBias(layer, before.data<float>(), after.data<float>()));
 }
 
-// Channels of the data that a layer reads; 0 if they are not known.
-int64_t ChannelsOf(const ShapeMap& shapes, const Node& node) {
-  const Shape& shape = shapes[node.input(node.def()->quant->data_input)].shape;
-  if (!shape.known_rank() || shape.rank() == 0) return 0;
-  return std::max<int64_t>(shape[shape.rank() - 1], 0);
+struct StagedLayer {
+  const PlannedLayer* planned;
+  const LayerRecord* record;
+  LayerForm form;
+  bool rounds;
+};
+
+// Layers that learn in one pass over the data.
+struct Stage {
+  bool sequential;
+  std::vector<StagedLayer> layers;
+};
+
+int64_t BytesFor(const StagedLayer& layer, bool sequential) {
+  const LayerForm& form = layer.form;
+  const int64_t weights = form.row_size() * form.outputs;
+  return LayerMoments::BytesFor(form, layer.rounds) +
+         (sequential ? 2 * weights * static_cast<int64_t>(sizeof(float)) : 0);
+}
+
+// First all layers by themselves, as many at a time as fit into memory; then those that are to
+// learn behind quantized ones once more, in order.
+std::vector<Stage> MakeStages(const Graph& prepared, const Record& record,
+                              const std::vector<PlannedLayer>& plan, const TuneOptions& options) {
+  const ShapeMap shapes = InferShapes(prepared);
+  std::vector<StagedLayer> layers;
+  for (const PlannedLayer& layer : plan) {
+    const LayerRecord* found = record.Find(layer.node->name());
+    if (!CanTune(layer) || !found || !found->activation || !found->weight) continue;
+    const std::optional<LayerForm> form = FormOf(*layer.node, shapes);
+    if (!form) continue;
+    layers.push_back({&layer, found, *form, WantsRounding(layer) && found->cluster.empty()});
+  }
+  std::vector<Stage> stages;
+  for (const bool sequential : {false, true}) {
+    const int64_t wanted = std::count_if(layers.begin(), layers.end(), [](const StagedLayer& l) {
+      return IsSequential(*l.planned);
+    });
+    const int64_t most = sequential ? (wanted + options.stages - 1) / options.stages
+                                    : static_cast<int64_t>(layers.size());
+    int64_t bytes = 0;
+    bool first = true;
+    for (const StagedLayer& layer : layers) {
+      if (sequential && !IsSequential(*layer.planned)) continue;
+      const int64_t own = BytesFor(layer, sequential);
+      if (first || bytes + own > options.most_bytes ||
+          static_cast<int64_t>(stages.back().layers.size()) >= most) {
+        stages.push_back({sequential, {}});
+        bytes = 0;
+        first = false;
+      }
+      bytes += own;
+      stages.back().layers.push_back(layer);
+    }
+  }
+  return stages;
+}
+
+TunedLayer Start(const StagedLayer& staged, const Graph& prepared, const Stage& stage) {
+  TunedLayer layer{
+      staged.planned, staged.record, ConstBiasAddBehind(prepared, *staged.planned->node),
+      staged.rounds,  staged.form,   LayerMoments(staged.form, staged.rounds)};
+  if (stage.sequential && staged.rounds) {
+    layer.product.emplace(staged.form,
+                          layer.node().input(layer.weight_input()).node->const_value());
+    layer.lacking.resize(staged.form.row_size() * staged.form.outputs);
+  }
+  return layer;
 }
 
 }  // namespace
@@ -218,36 +294,20 @@ Graph TuneWeights(const Graph& prepared, const Graph& rounded, const Record& rec
                   const std::vector<PlannedLayer>& plan, const Dataset& data,
                   const TuneOptions& options) {
   SetNumThreads(options.num_threads);
-  const ShapeMap shapes = InferShapes(prepared);
-  // In passes, each of as many layers as may be in memory together.
-  std::vector<std::vector<TunedLayer>> passes;
-  int64_t bytes = 0;
-  for (const PlannedLayer& layer : plan) {
-    const LayerRecord* found = record.Find(layer.node->name());
-    if (!CanTune(layer) || !found || !found->activation || !found->weight) continue;
-    const int64_t channels = ChannelsOf(shapes, *layer.node);
-    if (channels == 0) continue;
-    const LayerForm form = FormOf(*layer.node, channels);
-    const bool rounds = WantsRounding(layer) && found->cluster.empty();
-    const int64_t own = LayerMoments::BytesFor(form, rounds);
-    if (passes.empty() || bytes + own > options.most_bytes) {
-      passes.emplace_back();
-      bytes = 0;
-    }
-    bytes += own;
-    passes.back().push_back({&layer, found, ConstBiasAddBehind(prepared, *layer.node), rounds, form,
-                             LayerMoments(form, rounds)});
-  }
+  const std::vector<Stage> stages = MakeStages(prepared, record, plan, options);
   Graph tuned = rounded.Clone();
   const int64_t samples = std::min(options.samples, data.size());
-  const int64_t all = samples * static_cast<int64_t>(passes.size());
+  const int64_t all = samples * static_cast<int64_t>(stages.size());
   int64_t done = 0;
-  for (std::vector<TunedLayer>& layers : passes) {
-    Gathering(prepared, layers, data, options).Run(samples, [&] {
+  for (const Stage& stage : stages) {
+    std::vector<TunedLayer> layers;
+    for (const StagedLayer& staged : stage.layers) layers.push_back(Start(staged, prepared, stage));
+    std::optional<Graph> simulated;
+    if (stage.sequential) simulated = BuildFakeQuantGraph(tuned, record);
+    Gather(prepared, simulated ? &*simulated : nullptr, layers, data, samples, options, [&] {
       if (options.progress) options.progress(++done, all);
     });
     for (const TunedLayer& layer : layers) Apply(tuned, layer, options);
-    layers.clear();
   }
   return tuned;
 }

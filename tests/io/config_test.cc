@@ -118,12 +118,13 @@ TEST(JsonConfig, KeepsEveryWeightQuantizer) {
 
 TEST(JsonConfig, KeepsBalancerAndEqualization) {
   Config config = DefaultConfig(Layers());
-  config.equalize = true;
+  config.equalize = config.absorb_biases = true;
   config.layers.at("conv").migration_strength = 0.3;
   const std::string text = SerializeConfig(config, Layers());
   EXPECT_THAT(text, HasSubstr("\"dmq_balancer_param\":0.3"));
   const Config read = Read(text);
   EXPECT_TRUE(read.equalize);
+  EXPECT_TRUE(read.absorb_biases);
   EXPECT_EQ(read.layers.at("conv").migration_strength, 0.3);
   EXPECT_EQ(read.layers.at("dw").migration_strength, std::nullopt);
   EXPECT_THAT(SerializeConfig(DefaultConfig(Layers()), Layers()),
@@ -314,11 +315,13 @@ TEST(SimplifiedConfig, WeightQuantizersGoByLayerTypeAndName) {
 TEST(SimplifiedConfig, BalancerIsForLayersWithAWeight) {
   const Config config = Read(R"(
       cross_layer_equalization: true
+      high_bias_absorption: true
       common_config { dmq_balancer {} }
       override_layer_configs { layer_name: "conv" calibration_config {
           dmq_balancer { migration_strength: 0.7 } } }
       override_layer_configs { layer_name: "dw" calibration_config {} })");
   EXPECT_TRUE(config.equalize);
+  EXPECT_TRUE(config.absorb_biases);
   EXPECT_EQ(config.layers.at("conv").migration_strength, 0.7);
   EXPECT_EQ(config.layers.at("fc").migration_strength, 0.5);
   EXPECT_EQ(config.layers.at("dw").migration_strength, std::nullopt);

@@ -23,7 +23,7 @@ Tensor Random(Shape shape, uint32_t seed, float low, float high) {
 }
 
 // image -> Conv2D, stride 2 -> BiasAdd -> Relu -> DepthwiseConv2dNative, two filters a channel ->
-// BiasAdd -> Relu -> Conv2D 1x1, no bias.
+// BiasAdd -> Relu -> Conv2D 1x1, no bias -> Conv2DBackpropInput, stride 2 -> BiasAdd.
 Graph MakeGraph() {
   Graph graph(Builtin<OpRegistry>());
   const AttrMap attrs = {{"T", DType::kFloat}};
@@ -47,7 +47,14 @@ Graph MakeGraph() {
   x = graph.Add("b/bias", "BiasAdd", {x, constant("bb", {16}, 4)}, attrs).output();
   x = graph.Add("b/relu", "Relu", {x}, attrs).output();
   x = graph.Add("c", "Conv2D", {x, constant("wc", {1, 1, 16, 5}, 5)}, with_window(1)).output();
-  graph.SetOutputs({GraphOutput{"c", x}});
+  const Value size =
+      graph.AddConst("size", Tensor::Vector(std::vector<int32_t>{1, 10, 10, 4})).output();
+  x = graph
+          .Add("d", "Conv2DBackpropInput", {size, constant("wd", {3, 3, 4, 5}, 6), x},
+               with_window(2))
+          .output();
+  x = graph.Add("d/bias", "BiasAdd", {x, constant("bd", {4}, 7)}, attrs).output();
+  graph.SetOutputs({GraphOutput{"d", x}});
   return graph;
 }
 
@@ -118,6 +125,21 @@ TEST(TuneWeights, IsNearerToTheFloatGraph) {
   EXPECT_LT(tuned, 0.7 * nearest);
 }
 
+TEST(TuneWeights, RoundsTransposedConvolutions) {
+  Calibrated c({.num_bits = 4, .rounding = "adaround", .bias_correction = true});
+  c.record.layers = {*c.record.Find("d")};
+  const double nearest = MeanSquare(c.graph, BuildFakeQuantGraph(c.graph, c.record));
+  EXPECT_LT(MeanSquare(c.graph, BuildFakeQuantGraph(c.Tune(), c.record)), 0.7 * nearest);
+}
+
+TEST(TuneWeights, SequentialIsNearerStill) {
+  const auto error = [](const std::string& rounding) {
+    const Calibrated c({.num_bits = 4, .rounding = rounding, .bias_correction = true});
+    return MeanSquare(c.graph, BuildFakeQuantGraph(c.Tune({.stages = 4}), c.record));
+  };
+  EXPECT_LT(error("sequential"), 0.9 * error("adaround"));
+}
+
 TEST(TuneWeights, BiasCorrectionAloneKeepsTheWeights) {
   const Calibrated c({.num_bits = 4, .bias_correction = true});
   const Graph tuned = c.Tune();
@@ -140,11 +162,14 @@ TEST(TuneWeights, TheChosenIntegersAreTheNearestOnes) {
 }
 
 TEST(TuneWeights, DoesNotDependOnThreadsOrPasses) {
-  const Calibrated c({.rounding = "adaround", .bias_correction = true});
-  const std::string once = SerializeGraphDef(c.Tune({.num_threads = 1}));
-  EXPECT_EQ(once, SerializeGraphDef(c.Tune({.num_threads = 2})));
-  EXPECT_EQ(once, SerializeGraphDef(c.Tune({.num_threads = 3})));
-  EXPECT_EQ(once, SerializeGraphDef(c.Tune({.most_bytes = 1})));
+  for (const char* rounding : {"adaround", "sequential"}) {
+    const Calibrated c({.rounding = rounding, .bias_correction = true});
+    // By bytes each layer has a stage of its own.
+    const std::string once = SerializeGraphDef(c.Tune({.num_threads = 1, .stages = 4}));
+    EXPECT_EQ(once, SerializeGraphDef(c.Tune({.num_threads = 2, .stages = 4})));
+    EXPECT_EQ(once, SerializeGraphDef(c.Tune({.num_threads = 3, .stages = 4})));
+    EXPECT_EQ(once, SerializeGraphDef(c.Tune({.stages = 4, .most_bytes = 1})));
+  }
   SetNumThreads(0);
 }
 

@@ -228,8 +228,9 @@ void AddPlanFlags(CLI::App& app, PlanFlags& flags) {
       ->type_name("N");
   app.add_option("--rounding", flags.rounding,
                  "How weights become integers: adaround (default without --config; least error of "
-                 "a layer's output on the data) or nearest")
-      ->check(CLI::IsMember({"nearest", "adaround"}))
+                 "a layer's output on the data), sequential (the same behind layers that are "
+                 "quantized already; takes longer) or nearest")
+      ->check(CLI::IsMember({"nearest", "adaround", "sequential"}))
       ->type_name("NAME");
   app.add_flag_function(
       "--bias-correction,!--no-bias-correction",
@@ -242,6 +243,9 @@ void AddPlanFlags(CLI::App& app, PlanFlags& flags) {
       ->type_name("STRENGTH");
   app.add_flag("--equalize", flags.equalize,
                "Cross-layer equalization: scale channels between layers to equal weight ranges");
+  app.add_flag("--absorb-biases", flags.absorb_biases,
+               "High-bias absorption: what a channel never falls below becomes bias of the next "
+               "layer");
 }
 
 PlanOptions ToPlanOptions(const PlanFlags& flags) {
@@ -255,7 +259,8 @@ PlanOptions ToPlanOptions(const PlanFlags& flags) {
           .rounding = flags.rounding,
           .bias_correction = flags.bias_correction,
           .balance = flags.balance,
-          .equalize = flags.equalize};
+          .equalize = flags.equalize,
+          .absorb_biases = flags.absorb_biases};
 }
 
 std::pair<std::string, std::string> SplitAssignment(const std::string& text) {

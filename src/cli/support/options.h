@@ -78,6 +78,7 @@ struct PlanFlags {
   std::optional<bool> bias_correction;
   std::optional<double> balance;
   bool equalize = false;
+  bool absorb_biases = false;
 };
 void AddPlanFlags(CLI::App& app, PlanFlags& flags);
 PlanOptions ToPlanOptions(const PlanFlags& flags);
