@@ -148,14 +148,17 @@ struct DecomposeJob {
   ModelSource model;
   DecomposeOptions options = {};  // whose dataset is that of `data`
   DataSource data = {};           // may be empty
-  std::filesystem::path output;   // the graph to write; may be empty
+  // The graph to write; may be empty. Named *.meta the training graph itself with `apply` done to
+  // it, for which no checkpoint is needed.
+  std::filesystem::path output;
   // Prefix of a checkpoint to write, to go on training from in TensorFlow; may be empty.
   std::filesystem::path checkpoint = {};
   // Measured times of ways to decompose: taken from this file if it is there, and all written to
   // it. May be empty.
   std::filesystem::path latencies = {};
-  std::filesystem::path edits = {};  // what was done, to write as JSON; may be empty
-  std::filesystem::path apply = {};  // edits to do instead of choosing; may be empty
+  std::filesystem::path edits = {};    // what was done, to write as JSON; may be empty
+  std::filesystem::path apply = {};    // edits to do instead of choosing; may be empty
+  std::filesystem::path picture = {};  // SVG of the graph before and after; may be empty
 };
 struct DecomposeResult {
   std::vector<LayerDecomposition> layers;

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "adze/dataset.h"
@@ -128,10 +129,28 @@ struct LayerDecomposition {
 // where the given one cannot be met. MatMuls follow where they were asked for.
 std::vector<LayerDecomposition> Decompose(Graph& graph, const DecomposeOptions& options = {});
 
+// Does edits to a training graph alone, as AMCT's decompose_graph: `meta_graph` are the bytes of a
+// MetaGraphDef (.meta) whose kernels are variables, made before the optimizer. Kernels of the new
+// convolutions are new variables with random initial values, for a checkpoint of the decomposed
+// model to be restored into; what saves and restores is left out. kInvalidArgument names the layer
+// that is not as the edits say, or whose kernel something else reads.
+struct EditedMetaGraph {
+  std::vector<LayerDecomposition> layers;
+  std::string bytes;
+};
+EditedMetaGraph DecomposeTrainingGraph(std::string_view meta_graph,
+                                       const std::vector<DecompositionEdit>& edits);
+
 // A JSON file of what was done. kBadFile names the entry that is none.
 std::vector<DecompositionEdit> ReadDecompositionEdits(const std::filesystem::path& file);
 void WriteDecompositionEdits(const std::vector<LayerDecomposition>& layers,
                              const std::filesystem::path& file);
+
+// An SVG picture of a graph before and after Decompose, side by side: layers with kernel, channels
+// and multiply-accumulates of one sample, branches, what was decomposed with its ranks, and totals.
+std::string DrawDecomposition(const Graph& before, const Graph& after,
+                              const std::vector<LayerDecomposition>& layers,
+                              const std::string& title);
 
 // Methods besides "amct" and "auto", with what they do.
 std::map<std::string, std::string> DecompositionMethods();

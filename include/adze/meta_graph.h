@@ -48,6 +48,17 @@ MetaGraph ReadSavedModel(const std::filesystem::path& folder, const OpRegistry& 
 MetaGraph ParseSavedModel(std::string_view bytes, const OpRegistry& ops,
                           const std::vector<std::string>& tags = {});
 
+// A variable as the collections of a training graph list it, by names of its nodes.
+struct VariableEntry {
+  std::string name, initializer, initial_value, snapshot;
+};
+// The MetaGraphDef with another graph in its place, as bytes. In its collections the variables that
+// are named become those that are given, names of nodes and of their tensors the new ones. It has
+// no saver any more, so that import_meta_graph makes one of the variables. kBadFile.
+std::string ReplaceGraph(std::string_view meta_graph, const Graph& graph,
+                         const std::map<std::string, std::vector<VariableEntry>>& variables,
+                         const std::map<std::string, std::string>& renamed);
+
 // The signature of that name; without a name "serving_default", or the only one. Null if the graph
 // has none and none is asked for; kNotFound lists those there are.
 const Signature* ChooseSignature(const MetaGraph& meta_graph, const std::string& name);

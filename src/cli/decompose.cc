@@ -28,7 +28,7 @@ struct Flags {
   bool pointwise = false, for_int8 = false;
   int64_t samples = 64;
   bool no_weighing = false, no_correction = false;
-  std::string output, checkpoint, edits, apply;
+  std::string output, checkpoint, edits, apply, picture;
   std::string filter = "current";
   bool json = false;
 };
@@ -207,6 +207,7 @@ void Run(const Flags& flags, bool quiet) {
   }
   job.edits = flags.edits;
   job.apply = flags.apply;
+  job.picture = flags.picture;
   job.options.pointwise = flags.pointwise;
   job.options.for_int8 = flags.for_int8;
   job.options.latency.leave_out_slower = flags.method == "auto" && !flags.no_timing;
@@ -297,7 +298,10 @@ void register_decompose(CommandRegistry& commands) {
        .declare = [](CLI::App& app) {
          auto flags = std::make_shared<Flags>();
          AddModelFlags(app, flags->model);
-         app.add_option("-o,--output", flags->output, "Frozen graph to write")->type_name("FILE");
+         app.add_option("-o,--output", flags->output,
+                        "Frozen graph to write; with --apply also FILE.meta: the training graph "
+                        "MODEL.meta itself, its new kernels as variables to be restored")
+             ->type_name("FILE");
          app.add_option("--to-checkpoint", flags->checkpoint,
                         "Also write PREFIX.meta, .index and .data-..., to fine-tune in TensorFlow")
              ->type_name("PREFIX");
@@ -305,6 +309,9 @@ void register_decompose(CommandRegistry& commands) {
              ->type_name("FILE");
          app.add_option("--apply", flags->apply,
                         "Do what --edits has written, with the weights of this model")
+             ->type_name("FILE");
+         app.add_option("--picture", flags->picture,
+                        "SVG to draw of the graph before and after, side by side")
              ->type_name("FILE");
          AddRankFlags(app, *flags);
          AddTimingFlags(app, *flags);

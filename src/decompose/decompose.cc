@@ -124,12 +124,9 @@ void SplitByEdit(const DecompositionEdit& edit, const DecomposeOptions& options,
   std::span<const float> moments;
   if (edit.weighed) moments = shared->weighing(options.data);
   const auto split = method->second.split({convolution, shared->weight.data<float>(), moments});
-  const std::vector<RankChoice> choices = split->Choices(1);
-  const bool fits = std::any_of(choices.begin(), choices.end(), [&](const RankChoice& choice) {
-    return choice.ranks.size() == edit.ranks.size() &&
-           std::equal(choice.ranks.begin(), choice.ranks.end(), edit.ranks.begin(),
-                      [](int64_t a, int64_t b) { return a >= b; });
-  });
+  const std::vector<int64_t> most = split->Most();
+  const bool fits = std::equal(most.begin(), most.end(), edit.ranks.begin(), edit.ranks.end(),
+                               [](int64_t a, int64_t b) { return a >= b; });
   Require(fits, kBad, "the ranks of the edits are more than the kernel has");
   std::vector<Shape> kernels;
   for (const Factor& factor : split->Shapes(edit.ranks)) kernels.push_back(factor.kernel);

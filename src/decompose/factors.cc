@@ -35,6 +35,16 @@ void Restrict(Node& node, std::string_view name, const Factor& factor, int per_a
   node.SetAttr(std::string(name), values);
 }
 
+bool HasDepthwise(const std::vector<Factor>& factors) {
+  return std::any_of(factors.begin(), factors.end(), [](const Factor& f) { return f.depthwise; });
+}
+
+// Whether the first factor does the padding of all.
+bool PadsFirst(const Convolution& convolution, const std::vector<Factor>& factors) {
+  return HasDepthwise(factors) && !convolution.is_product() &&
+         convolution.node->attr<std::string>("padding") == "EXPLICIT";
+}
+
 }  // namespace
 
 int64_t MacsOf(const Convolution& c) {
@@ -43,6 +53,10 @@ int64_t MacsOf(const Convolution& c) {
 
 int64_t MacsOf(const Convolution& c, const std::vector<Factor>& factors) {
   int64_t height = c.window.height.input, width = c.window.width.input, macs = 0;
+  if (PadsFirst(c, factors)) {
+    height += c.window.height.pad_before + c.window.height.pad_after;
+    width += c.window.width.pad_before + c.window.width.pad_after;
+  }
   for (const Factor& factor : factors) {
     if (factor.covers_height) height = c.window.height.output;
     if (factor.covers_width) width = c.window.width.output;
@@ -71,6 +85,7 @@ std::vector<Node*> PutInPlace(Graph& graph, const Convolution& convolution,
                               const std::vector<Factor>& factors,
                               const std::vector<Node*>& kernels) {
   Node& old = *convolution.node;
+  const bool pads_first = PadsFirst(convolution, factors);
   Value data = old.input(0);
   std::vector<Node*> nodes;
   for (size_t i = 0; i < factors.size(); ++i) {
@@ -81,9 +96,11 @@ std::vector<Node*> PutInPlace(Graph& graph, const Convolution& convolution,
                            {data, kernels[i]->output()}, old.attrs());
     node.device = old.device;
     if (depthwise) node.EraseAttr("use_cudnn_on_gpu");
+    if (depthwise) node.EraseAttr("explicit_paddings");
+    if (depthwise && pads_first) node.SetAttr("padding", "VALID");
     if (convolution.is_product()) node.SetAttr("transpose_b", false);
     Restrict(node, "strides", factors[i], 1, 1);
-    Restrict(node, "explicit_paddings", factors[i], 2, 0);
+    if (!pads_first || i > 0) Restrict(node, "explicit_paddings", factors[i], 2, 0);
     data = node.output();
     nodes.push_back(&node);
   }

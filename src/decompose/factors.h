@@ -8,7 +8,9 @@
 namespace adze {
 
 // One of the convolutions that stand for another one. It has the stride and padding of the other
-// along the axes that it covers, and stride 1 and no padding along the others.
+// along the axes that it covers, and stride 1 and no padding along the others. EXPLICIT padding of
+// a depthwise one is the first one's instead: TensorFlow 1.15 knows none of depthwise convolutions,
+// and a kernel of 1 x 1 leaves zeros as they are.
 struct Factor {
   std::string part;  // "decom_first"
   Shape kernel;      // [height, width, inputs, outputs]; of a depthwise one [..., channels, 1]

@@ -91,29 +91,6 @@ void ForSamples(
   }
 }
 
-// x := (L Lᵀ)⁻¹ x for x [n, columns].
-void Solve(const Cholesky& factor, int64_t columns, std::vector<float>* x) {
-  const int64_t n = factor.size();
-  ParallelFor(columns, 64, [&](int64_t begin, int64_t end) {
-    const auto subtract = [&](int64_t to, int64_t from, float times) {
-      for (int64_t c = begin; c < end; ++c) {
-        (*x)[to * columns + c] -= times * (*x)[from * columns + c];
-      }
-    };
-    const auto divide = [&](int64_t row) {
-      for (int64_t c = begin; c < end; ++c) (*x)[row * columns + c] /= factor.at(row, row);
-    };
-    for (int64_t i = 0; i < n; ++i) {
-      for (int64_t j = 0; j < i; ++j) subtract(i, j, factor.at(i, j));
-      divide(i);
-    }
-    for (int64_t i = n - 1; i >= 0; --i) {
-      for (int64_t j = i + 1; j < n; ++j) subtract(i, j, factor.at(j, i));
-      divide(i);
-    }
-  });
-}
-
 void CorrectLayer(const Graph& original, Graph& graph, const LayerDecomposition& layer,
                   const DecomposeData& data) {
   Node& last = *graph.Find(layer.nodes.back());
@@ -160,7 +137,7 @@ void CorrectLayer(const Graph& original, Graph& graph, const LayerDecomposition&
   }
   const std::optional<Cholesky> factor = Cholesky::Of(std::move(second), inputs);
   if (!factor) return;  // data without any power: the weight is as good as another
-  Solve(*factor, outputs, &step);
+  factor->Solve(outputs, &step);
   const std::span<float> w = weight.mutable_data<float>();
   for (size_t i = 0; i < step.size(); ++i) w[i] += step[i];
   graph.SetConstInput(last, 1, weight);

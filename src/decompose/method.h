@@ -12,7 +12,7 @@
 
 namespace adze {
 
-// A kernel and, maybe, what its inputs are like.
+// A kernel and, maybe, what its inputs are like; both must outlive what is made of them.
 struct KernelToSplit {
   const Convolution& convolution;
   std::span<const float> weight;  // [height, width, inputs, outputs]
@@ -37,6 +37,8 @@ class SplitKernel {
   virtual std::string mode() const { return ""; }
   // Every choice there is, smallest first; ranks go up in steps of `step`.
   virtual std::vector<RankChoice> Choices(int64_t step) const = 0;
+  // The highest ranks there are.
+  virtual std::vector<int64_t> Most() const = 0;
   // The kernels without values, and with them.
   virtual std::vector<Factor> Shapes(const std::vector<int64_t>& ranks) const = 0;
   virtual std::vector<Factor> Solve(const std::vector<int64_t>& ranks) const = 0;
@@ -48,6 +50,10 @@ struct DecompositionMethod {
   // Whether the kernel is for this method.
   std::function<bool(const Convolution&)> takes;
   std::function<std::unique_ptr<SplitKernel>(const KernelToSplit&)> split;
+  // The kernels without values that a kernel [height, width, inputs, outputs] becomes.
+  std::function<std::vector<Factor>(const Shape& kernel, const std::string& mode,
+                                    const std::vector<int64_t>& ranks)>
+      shapes;
   // Memory that this takes at most, with or without moments.
   std::function<int64_t(const Convolution&, bool weighed)> bytes;
   // Whether "auto" tries it.

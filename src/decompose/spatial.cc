@@ -1,9 +1,22 @@
 #include "decompose/spatial.h"
 
+#include "adze/error.h"
+
 namespace adze {
 
 std::string SpatialMode::name() const {
   return std::string(input_rows ? "SC" : "FC") + (height_rows ? "FK" : "SK");
+}
+
+SpatialMode SpatialModeNamed(const std::string& name) {
+  for (bool input_rows : {true, false}) {
+    for (bool height_rows : {true, false}) {
+      const SpatialMode mode{input_rows, height_rows};
+      if (mode.name() == name) return mode;
+    }
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              "there is no mode '" + name + "'; there are SCFK, SCSK, FCFK and FCSK");
 }
 
 SpatialMode SpatialModeOf(const Shape& kernel) {

@@ -13,6 +13,8 @@ struct SpatialMode {
 
   std::string name() const;
 };
+// kInvalidArgument if there is none of that name.
+SpatialMode SpatialModeNamed(const std::string& name);
 // Rows become the smaller side.
 SpatialMode SpatialModeOf(const Shape& kernel);
 Unfolding UnfoldSpatially(std::span<const float> weight, const Shape& kernel, SpatialMode mode);

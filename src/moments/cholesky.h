@@ -19,6 +19,9 @@ class Cholesky {
   float at(int64_t row, int64_t column) const { return l_[row * n_ + column]; }
   // L itself; above the diagonal there is anything.
   const std::vector<float>& lower() const { return l_; }
+  // x := (L Lᵀ)⁻¹ x and x := L⁻ᵀ x for x [n, columns], row-major.
+  void Solve(int64_t columns, std::vector<float>* x) const;
+  void SolveTransposed(int64_t columns, std::vector<float>* x) const;
 
  private:
   Cholesky(std::vector<float> l, int64_t n) : n_(n), l_(std::move(l)) {}

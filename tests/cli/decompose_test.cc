@@ -79,6 +79,76 @@ TEST(DecomposeVerb, AppliesEditsToAFreshGraph) {
               testing::HasSubstr("leave out --method"));
 }
 
+// A training graph without its checkpoint: the same edits, and the decomposed model's checkpoint
+// has what its new variables want.
+TEST(DecomposeVerb, AppliesEditsToATrainingGraphAlone) {
+  const auto folder = TestFolder();
+  WriteModel(folder / "model.pb");
+  ASSERT_EQ(RunAdze("checkpoint model.pb --output train", folder).exit_code, 0);
+  std::filesystem::remove(folder / "train.index");
+  for (const char* how : {"", "--method tucker --macs 0.5", "--method cp --macs 0.5",
+                          "--method channel --macs 0.5"}) {
+    const std::string options = std::string("decompose model.pb ") + how;
+    ASSERT_EQ(
+        RunAdze(options + " -o a.pb --edits edits.json --to-checkpoint a.ckpt", folder).exit_code,
+        0);
+    const ProgramResult result =
+        RunAdze("decompose train.meta --apply edits.json -o out.meta", folder);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.out, testing::HasSubstr("wrote out.meta"));
+    ASSERT_EQ(RunAdze("freeze out.meta --checkpoint a.ckpt --output frozen.pb", folder).exit_code,
+              0);
+    const Graph a = ReadGraphDef(folder / "a.pb", Builtin<OpRegistry>());
+    const Graph frozen = ReadGraphDef(folder / "frozen.pb", Builtin<OpRegistry>());
+    int kernels = 0;
+    for (const Node* node : a.nodes()) {
+      ASSERT_TRUE(frozen.Find(node->name())) << node->name();
+      if (!node->IsConst()) {
+        const Node& other = *frozen.Find(node->name());
+        EXPECT_EQ(other.op(), node->op());
+        const std::vector<int64_t> none;
+        EXPECT_EQ(other.attr("strides", none), node->attr("strides", none));
+        EXPECT_EQ(other.attr("padding", std::string()), node->attr("padding", std::string()));
+        continue;
+      }
+      ++kernels;
+      const auto want = node->const_value().data<float>();
+      const auto got = frozen.Find(node->name())->const_value().data<float>();
+      EXPECT_TRUE(std::equal(want.begin(), want.end(), got.begin(), got.end())) << how;
+    }
+    EXPECT_GE(kernels, 2);
+    EXPECT_FALSE(frozen.Find("w"));
+  }
+  // What it is not for.
+  EXPECT_THAT(RunAdze("decompose train.meta -o out.meta", folder).err,
+              testing::HasSubstr("give MODEL.meta and --apply"));
+  EXPECT_THAT(RunAdze("decompose model.pb --apply edits.json -o out.meta", folder).err,
+              testing::HasSubstr("give MODEL.meta and --apply"));
+  std::string edits = ReadFile(folder / "edits.json");
+  edits.replace(edits.find("\"conv\""), 6, "\"cnov\"");
+  WriteFileAtomically(folder / "bad.json", edits);
+  const std::string before = ReadFile(folder / "out.meta");
+  EXPECT_EQ(RunAdze("decompose train.meta --apply bad.json -o out.meta", folder).err,
+            "adze: file 'train.meta': layer 'cnov': the edits name it, but the graph has no such "
+            "convolution; export the graph by the code that made the decomposed model\n");
+  EXPECT_EQ(ReadFile(folder / "out.meta"), before);
+}
+
+TEST(DecomposeVerb, DrawsThePicture) {
+  const auto folder = TestFolder();
+  WriteModel(folder / "model.pb");
+  const ProgramResult result = RunAdze("decompose model.pb --picture drawn/out.svg", folder);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, testing::HasSubstr("wrote drawn/out.svg"));
+  const std::string svg = ReadFile(folder / "drawn/out.svg");
+  EXPECT_TRUE(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+  EXPECT_THAT(svg, testing::HasSubstr("decom_first, rank 32"));
+  // A run that fails leaves it.
+  WriteModel(folder / "model.pb", std::numeric_limits<float>::infinity());
+  EXPECT_EQ(RunAdze("decompose model.pb --picture drawn/out.svg", folder).exit_code, 1);
+  EXPECT_EQ(ReadFile(folder / "drawn/out.svg"), svg);
+}
+
 TEST(DecomposeVerb, AnOutputKeepsItsName) {
   const auto folder = TestFolder();
   WriteModel(folder / "model.pb");

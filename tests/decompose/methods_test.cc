@@ -80,7 +80,7 @@ TEST_P(Methods, HighestRanksGiveTheLayersOutput) {
           const KernelToSplit kernel{convolution, weight.data<float>(), moments};
           const auto split =
               Builtin<DecompositionMethodRegistry>().all().at(GetParam()).split(kernel);
-          const std::vector<Factor> factors = split->Solve(split->Choices(1).back().ranks);
+          const std::vector<Factor> factors = split->Solve(split->Most());
           PutInPlace(graph, convolution, factors);
           EXPECT_LT(RelativeError(Session(graph).Run(feeds).at(0), wanted), 1e-4)
               << padding << " " << stride << " " << height << " " << weigh << channels_first;
@@ -90,25 +90,29 @@ TEST_P(Methods, HighestRanksGiveTheLayersOutput) {
   }
 }
 
-// What a choice says is lost is what is lost; of Tucker's it is a bound.
+// What a choice says is lost is what is lost; of Tucker's it is a bound, of CP's it is found at
+// some ranks and interpolated.
 TEST_P(Methods, LossIsAsSaid) {
   Graph graph = OneConvolution("SAME", 1);
   const Convolution convolution = FindConvolutions(graph).at(0);
   const Tensor weight = FiniteWeight(convolution);
   const KernelToSplit kernel{convolution, weight.data<float>()};
   const auto split = Builtin<DecompositionMethodRegistry>().all().at(GetParam()).split(kernel);
-  for (const RankChoice& choice : split->Choices(8)) {
+  for (const RankChoice& choice : split->Choices(GetParam() == "cp" ? 40 : 8)) {
     const double lost =
         RelativeLoss(weight.data<float>(), ProductKernel(split->Solve(choice.ranks)), 32, {});
     if (GetParam() == "tucker") {
       EXPECT_LE(lost * lost, choice.lost + 1e-6);
+    } else if (GetParam() == "cp") {
+      EXPECT_LE(lost * lost, 1.05 * choice.lost + 1e-6);
+      EXPECT_GE(lost * lost, 0.5 * choice.lost - 0.01) << choice.ranks[0];
     } else {
       EXPECT_NEAR(lost * lost, choice.lost, 1e-5);
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Methods, testing::Values("channel", "spatial", "tucker"),
+INSTANTIATE_TEST_SUITE_P(All, Methods, testing::Values("channel", "cp", "spatial", "tucker"),
                          [](const auto& info) { return info.param; });
 
 double OutputError(const Graph& graph, const Graph& original) {
@@ -149,7 +153,7 @@ TEST(DecomposeByData, LosesLessThanWithoutAndCorrectionLosesLessAgain) {
 }
 
 TEST(DecomposeByRule, MeetsBudgetsAndKeepsPower) {
-  for (const char* method : {"auto", "channel", "tucker"}) {
+  for (const char* method : {"auto", "channel", "cp", "tucker"}) {
     Graph graph = OneConvolution("SAME", 1);
     const LayerDecomposition layer = Decompose(graph, {.method = method,
                                                        .rule = RankRule::kSize,

@@ -5,6 +5,15 @@
 namespace adze {
 namespace {
 
+std::vector<Factor> FactorsOf(const Shape& kernel, const std::vector<int64_t>& ranks) {
+  Require(ranks.size() == 1, ErrorCode::kInvalidArgument, "method channel has one rank");
+  return {{.part = "decom_first",
+           .kernel = {kernel[0], kernel[1], kernel[2], ranks[0]},
+           .covers_height = true,
+           .covers_width = true},
+          {.part = "decom_last", .kernel = {1, 1, ranks[0], kernel[3]}}};
+}
+
 // A k x k convolution to few channels and a 1 x 1 one from them (Zhang et al. 2016): outputs are
 // projected on the leading eigenvectors of E[y yᵀ], which is optimal for what the data shows.
 class ChannelSplit : public SplitKernel {
@@ -22,12 +31,9 @@ class ChannelSplit : public SplitKernel {
     }
     return choices;
   }
+  std::vector<int64_t> Most() const override { return {most()}; }
   std::vector<Factor> Shapes(const std::vector<int64_t>& ranks) const override {
-    return {{.part = "decom_first",
-             .kernel = {kernel_[0], kernel_[1], kernel_[2], ranks[0]},
-             .covers_height = true,
-             .covers_width = true},
-            {.part = "decom_last", .kernel = {1, 1, ranks[0], kernel_[3]}}};
+    return FactorsOf(kernel_, ranks);
   }
   std::vector<Factor> Solve(const std::vector<int64_t>& ranks) const override {
     std::vector<Factor> factors = Shapes(ranks);
@@ -58,6 +64,8 @@ void register_channel(DecompositionMethodRegistry& methods) {
                .split = [](const KernelToSplit& kernel) -> std::unique_ptr<SplitKernel> {
                  return std::make_unique<ChannelSplit>(kernel);
                },
+               .shapes = [](const Shape& kernel, const std::string&,
+                            const std::vector<int64_t>& ranks) { return FactorsOf(kernel, ranks); },
                // The kernel, and its product with the moments or the narrow kernel.
                .bytes =
                    [](const Convolution& c, bool) {

@@ -26,6 +26,7 @@ class PlainSpatialSplit : public SplitKernel {
     }
     return choices;
   }
+  std::vector<int64_t> Most() const override { return {matrix_.rows()}; }
   std::vector<Factor> Shapes(const std::vector<int64_t>& ranks) const override {
     return SpatialFactors(kernel_, mode_, ranks[0]);
   }
@@ -65,6 +66,7 @@ class WeightedSpatialSplit : public SplitKernel {
     for (int64_t r = std::min(step, most); r <= most; r += step) choices.push_back({{r}, lost[r]});
     return choices;
   }
+  std::vector<int64_t> Most() const override { return {std::min(rows_, columns_)}; }
   std::vector<Factor> Shapes(const std::vector<int64_t>& ranks) const override {
     return SpatialFactors(kernel_, {}, ranks[0]);
   }
@@ -136,14 +138,20 @@ int64_t SpatialBytes(const Convolution& c, bool weighed) {
 }  // namespace
 
 void register_spatial(DecompositionMethodRegistry& methods) {
-  methods.Add({.name = "spatial",
-               .summary = "k x 1, then 1 x k",
-               .takes = [](const Convolution& c) { return c.height() > 1 && c.width() > 1; },
-               .split = [](const KernelToSplit& kernel) -> std::unique_ptr<SplitKernel> {
-                 if (kernel.moments.empty()) return std::make_unique<PlainSpatialSplit>(kernel);
-                 return std::make_unique<WeightedSpatialSplit>(kernel);
-               },
-               .bytes = SpatialBytes});
+  methods.Add(
+      {.name = "spatial",
+       .summary = "k x 1, then 1 x k",
+       .takes = [](const Convolution& c) { return c.height() > 1 && c.width() > 1; },
+       .split = [](const KernelToSplit& kernel) -> std::unique_ptr<SplitKernel> {
+         if (kernel.moments.empty()) return std::make_unique<PlainSpatialSplit>(kernel);
+         return std::make_unique<WeightedSpatialSplit>(kernel);
+       },
+       .shapes =
+           [](const Shape& kernel, const std::string& mode, const std::vector<int64_t>& ranks) {
+             Require(ranks.size() == 1, ErrorCode::kInvalidArgument, "method spatial has one rank");
+             return SpatialFactors(kernel, SpatialModeNamed(mode), ranks[0]);
+           },
+       .bytes = SpatialBytes});
 }
 
 }  // namespace adze

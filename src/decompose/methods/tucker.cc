@@ -6,6 +6,16 @@
 namespace adze {
 namespace {
 
+std::vector<Factor> FactorsOf(const Shape& kernel, const std::vector<int64_t>& ranks) {
+  Require(ranks.size() == 2, ErrorCode::kInvalidArgument, "method tucker has two ranks");
+  return {{.part = "decom_first", .kernel = {1, 1, kernel[2], ranks[0]}},
+          {.part = "decom_core",
+           .kernel = {kernel[0], kernel[1], ranks[0], ranks[1]},
+           .covers_height = true,
+           .covers_width = true},
+          {.part = "decom_last", .kernel = {1, 1, ranks[1], kernel[3]}}};
+}
+
 // 1 x 1 to few channels, k x k among them, 1 x 1 from them (Tucker-2, Kim et al. 2016): leading
 // singular vectors of the unfoldings by input and by output channels. The loss of both together is
 // at most the sum of the losses of each. Of moments only the outputs' side makes use.
@@ -30,13 +40,9 @@ class TuckerSplit : public SplitKernel {
     }
     return choices;
   }
+  std::vector<int64_t> Most() const override { return {kernel_[2], kernel_[3]}; }
   std::vector<Factor> Shapes(const std::vector<int64_t>& ranks) const override {
-    return {{.part = "decom_first", .kernel = {1, 1, kernel_[2], ranks[0]}},
-            {.part = "decom_core",
-             .kernel = {kernel_[0], kernel_[1], ranks[0], ranks[1]},
-             .covers_height = true,
-             .covers_width = true},
-            {.part = "decom_last", .kernel = {1, 1, ranks[1], kernel_[3]}}};
+    return FactorsOf(kernel_, ranks);
   }
   std::vector<Factor> Solve(const std::vector<int64_t>& ranks) const override {
     std::vector<Factor> factors = Shapes(ranks);
@@ -82,6 +88,8 @@ void register_tucker(DecompositionMethodRegistry& methods) {
                .split = [](const KernelToSplit& kernel) -> std::unique_ptr<SplitKernel> {
                  return std::make_unique<TuckerSplit>(kernel);
                },
+               .shapes = [](const Shape& kernel, const std::string&,
+                            const std::vector<int64_t>& ranks) { return FactorsOf(kernel, ranks); },
                // The kernel, and its product with the moments or one side's vectors.
                .bytes =
                    [](const Convolution& c, bool) {
