@@ -15,7 +15,7 @@ target_include_directories(adze_runtime PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOUR
                            "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
 # Their objects rather than their archives, so that a program finds every function of the installed
 # headers; then the libraries of others that they use.
-foreach(layer IN ITEMS base tensor graph quant ops engine io)
+foreach(layer IN ITEMS base tensor graph quant ops passes engine io)
   target_sources(adze_runtime PRIVATE $<TARGET_OBJECTS:adze_${layer}>)
   get_target_property(libraries adze_${layer} LINK_LIBRARIES)
   list(FILTER libraries EXCLUDE REGEX "^adze::")

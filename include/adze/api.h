@@ -15,6 +15,7 @@
 #include "adze/graph.h"
 #include "adze/integer.h"
 #include "adze/record.h"
+#include "adze/report.h"
 
 namespace adze {
 
@@ -34,7 +35,8 @@ struct ModelSource {
 // The model frozen: outputs set, everything they do not need removed, functions inlined, variables
 // constant. A frozen GraphDef comes as it is in the file.
 Graph LoadModel(const ModelSource& source);
-// The same of a deployable graph; kInvalidArgument if it has no AscendQuant.
+// The same of a deployable graph, its NCHW layers turned to NHWC; kInvalidArgument if it has no
+// AscendQuant.
 Graph LoadQuantized(const ModelSource& source);
 // A deployable graph to run on integers. Warns of layers that stay simulated and of instructions
 // that are missing.
@@ -81,6 +83,8 @@ struct PlanOptions {
   std::optional<bool> bias_correction = {};  // overrides the config's
   // Migration strength of the DMQ balancer of every layer that has a weight, over the config's.
   std::optional<double> balance = {};
+  // Whether the inputs of skip paths' additions are quantized too; overrides the config's.
+  std::optional<bool> joint = {};
   bool equalize = false;  // cross-layer equalization, also where the config does not ask for it
   bool absorb_biases = false;  // high-bias absorption, likewise
 };
@@ -123,6 +127,7 @@ struct QuantizeOptions {
   int64_t batch_num = 0;                                // 0: all the data, at most 256 samples
   int num_threads = 0;                                  // 0: all cores
   int64_t compare_samples = 4;                          // for the comparison of layers; 0: none
+  int64_t joint_samples = 64;                           // for JointCost; 0: none
   std::function<void(int64_t, int64_t)> progress = {};  // of calibration: batches
   std::function<void(int64_t, int64_t)> tune_progress = {};  // of rounding: samples
 };
@@ -130,8 +135,14 @@ struct LayerSummary {
   LayerRecord record;
   std::optional<double> cosine, sqnr_db;  // simulated against float, of the layer's output
 };
+// What joint quantization costs: the simulation with quantized addends and without, each against
+// the float model.
+struct JointCost {
+  OutputComparison joint, strict;
+};
 struct QuantizeResult {
   std::vector<LayerSummary> layers;
+  std::optional<JointCost> joint_cost = {};  // with joint_quant, where there is data
   std::vector<std::filesystem::path> files;
   std::vector<std::string> warnings;
   int64_t samples = 0;

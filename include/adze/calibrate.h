@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,18 +13,28 @@
 
 namespace adze {
 
-// One layer of a prepared graph: to be quantized, or why not.
+// One layer of a prepared graph, or one tensor that a node reads: to be quantized, or why not.
 struct PlannedLayer {
   Node* node = nullptr;
   std::string skip_reason;  // empty: it is quantized
   LayerConfig config = {};
   std::vector<float> balance_factor = {};  // set by BalanceLayers; empty: not balanced
   bool observe_channels = false;  // whether its input's statistics hold ChannelStatistics too
+  // Of a tensor: which input of `node` it is, and the value whose statistics decide its factors.
+  std::optional<int> tensor = {};
+  Value observed = {};
+
+  bool is_layer() const { return !tensor; }
+  std::string name() const;  // as records have it: the node's, or "add:0"
+  int data_input() const;    // of the node
 };
 
 // Every node whose op has QuantTraits and whose data input is not constant, in topological order;
 // with the reason for each that cannot be quantized (op constraint, weight not constant, config,
-// skip list). kNotFound if `skip_layers` names no layer.
+// skip list). Then, behind the layers that they follow, the tensors that the config names
+// (tensor_quantize) and with joint_quant the addends of every skip path: both inputs of an Add or
+// AddV2 of two values of one shape, at least one of which a quantized layer makes.
+// kNotFound if `skip_layers` names neither a layer nor an addition whose inputs are quantized.
 std::vector<PlannedLayer> PlanLayers(const Graph& prepared, const Config& config,
                                      const std::vector<std::string>& skip_layers = {});
 // The layers a config may speak of: those that PlanLayers would quantize without a config.

@@ -20,17 +20,25 @@ struct LayerConfig {
   std::optional<double> migration_strength = {};  // of the DMQ balancer; absent: not balanced
 };
 
+// A tensor to quantize that no layer reads: input `input` of an Add, AddV2 or MaxPool.
+struct TensorConfig {
+  std::string node;
+  int input = 0;
+  ActivationConfig activation = {};
+};
+
 // What is wanted. Written as AMCT's JSON config (reference/amct-interfaces section 6.1), read from
 // that or from a simplified .cfg (section 5.1). Layers that a JSON config does not name stay in
 // float; with a .cfg or none at all, every layer that can be quantized is.
 struct Config {
   int batch_num = 1;
   bool activation_offset = true;
-  bool joint_quant = false;
+  bool joint_quant = false;  // both inputs of every addition of a skip path are quantized too
   bool do_fusion = true;
   bool equalize = false;       // cross-layer equalization
   bool absorb_biases = false;  // high-bias absorption
   std::vector<std::string> skip_fusion_layers = {};
+  std::vector<TensorConfig> tensors = {};  // AMCT's tensor_quantize
   std::map<std::string, LayerConfig> layers = {};
 };
 

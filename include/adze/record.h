@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "adze/quant.h"
+#include "adze/tensor_key.h"
 
 namespace adze {
 
-// What calibration found for one layer. AMCT's keys (scale_d, offset_d, scale_w, offset_w) exist in
-// the record reader and writer only.
+// What calibration found for one layer, or for one tensor that a node reads (joint quantization).
+// AMCT's keys (scale_d, offset_d, scale_w, offset_w) exist in the record reader and writer only.
 struct LayerRecord {
-  std::string name;  // TensorFlow operation name
+  std::string name;  // TensorFlow operation name; of a tensor its key
   std::string op = {};
   std::optional<QuantParams> activation = {};  // absent: left in float
   std::optional<QuantParams> weight = {};      // absent for AvgPool

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,5 +24,18 @@ struct LayerComparison {
 std::vector<LayerComparison> CompareLayers(const Graph& prepared, const Graph& simulated,
                                            const Record& record, const Dataset& data,
                                            int64_t samples);
+
+// How near a simulated graph's first output is to the float graph's, taken before a final Softmax.
+struct OutputComparison {
+  int64_t samples = 0;
+  double sqnr_db = 0;
+  std::optional<double> agreement = {};  // same class; absent where the output is no class scores
+};
+
+// Runs the first `samples` of the data, one by one, through the float graph and the simulated ones.
+// Empty if the output is not float32.
+std::vector<OutputComparison> CompareOutputs(const Graph& prepared,
+                                             const std::vector<const Graph*>& simulated,
+                                             const Dataset& data, int64_t samples);
 
 }  // namespace adze

@@ -14,7 +14,7 @@ namespace adze {
 struct VerifyOptions {
   int64_t batch_size = 1;
   int num_threads = 0;  // 0: all cores
-  // AscendQuant nodes whose int8 values of the first batch are wanted.
+  // Tensors ("conv1/Relu", "split:1") whose values in the first batch are wanted.
   std::vector<std::string> kept = {};
   std::function<void(int64_t, int64_t)> progress = {};  // samples done, samples in all
 };
@@ -40,7 +40,10 @@ struct Verification {
   int64_t samples = 0;
   // End to end, each engine on its own: same class of the first output, if that holds class scores.
   std::optional<double> agreement = {};
-  std::map<std::string, Tensor> kept = {};  // int8
+  // By name. int8 of an AscendQuant and an AscendWeightQuant, int32 of a layer's sum (and its
+  // BiasAdd), else the type that the graph gives. What exists within the integer engine only as a
+  // step of a node is the simulation's, made from the integers that the engine had.
+  std::map<std::string, Tensor> kept = {};
 
   // Of the integers; outputs in float32 are left out.
   int64_t values() const;
@@ -53,7 +56,7 @@ struct Verification {
 
 // Runs what a deployable graph was lowered to, and then its simulation in float32 layer by layer:
 // each layer is fed the integers that the integer engine fed it. kNotFound if `kept` names no
-// AscendQuant that runs on integers.
+// tensor of the graph.
 Verification Verify(const Graph& quantized, const IntegerGraph& lowered, const Dataset& data,
                     const VerifyOptions& options);
 

@@ -1,4 +1,5 @@
 #include "adze/api.h"
+#include "adze/pass.h"
 
 namespace adze {
 
@@ -6,6 +7,7 @@ Graph LoadQuantized(const ModelSource& source) {
   Graph graph = LoadModel(source);
   ErrorScope scope("file", source.path.string());
   CheckDeployable(graph);
+  RunPasses(graph, {"make_channels_last"});  // integer kernels are made for NHWC
   return graph;
 }
 

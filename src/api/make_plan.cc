@@ -52,12 +52,15 @@ Plan MakePlan(const Graph& prepared, const PlanOptions& options) {
   for (auto& [name, layer] : plan.config.layers) {
     OverrideActivation(options, &layer.activation);
   }
+  for (TensorConfig& tensor : plan.config.tensors) OverrideActivation(options, &tensor.activation);
+  if (options.joint) plan.config.joint_quant = *options.joint;
   OverrideWeights(options, &plan);
   plan.config.equalize |= options.equalize;
   plan.config.absorb_biases |= options.absorb_biases;
   plan.layers = PlanLayers(prepared, plan.config, options.skip_layers);
   // The config that is written says what was done.
   for (const PlannedLayer& layer : plan.layers) {
+    if (!layer.is_layer()) continue;
     auto found = plan.config.layers.find(layer.node->name());
     if (found != plan.config.layers.end()) found->second.quantize = layer.skip_reason.empty();
   }

@@ -58,6 +58,21 @@ std::vector<LayerSummary> Summarize(const Record& record,
   return layers;
 }
 
+// The same factors and weights without quantized addends.
+std::optional<JointCost> CostOfJoint(const Graph& prepared, const Graph& rounded,
+                                     const Graph& joint, const Record& record, const Dataset& data,
+                                     int64_t samples) {
+  Record strict = record;
+  std::erase_if(strict.layers,
+                [](const LayerRecord& entry) { return ParseTensorKey(entry.name).has_value(); });
+  if (strict.layers.size() == record.layers.size()) return std::nullopt;
+  const Graph strict_graph = BuildFakeQuantGraph(rounded, strict);
+  const std::vector<OutputComparison> found =
+      CompareOutputs(prepared, {&joint, &strict_graph}, data, std::min(samples, data.size()));
+  if (found.empty()) return std::nullopt;
+  return JointCost{found[0], found[1]};
+}
+
 }  // namespace
 
 QuantizeResult Quantize(const QuantizeOptions& options) {
@@ -162,6 +177,10 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
                                 std::min(options.compare_samples, data->size()));
   }
   result.layers = Summarize(record, comparisons);
+  if (data && options.joint_samples > 0) {
+    result.joint_cost =
+        CostOfJoint(graph, rounded, fake_quant, record, *data, options.joint_samples);
+  }
 
   const std::vector<std::string> contents = {
       SerializeGraphDef(quantized), SerializeGraphDef(fake_quant), QuantJson(quantized, record),

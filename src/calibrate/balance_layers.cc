@@ -17,7 +17,7 @@ ChannelAxes AxesOf(const Node& node) {
 Value WeightOf(const Node& node) { return node.input(*node.def()->quant->weight_input); }
 
 bool AsksForBalance(const PlannedLayer& layer) {
-  return layer.skip_reason.empty() && layer.config.migration_strength &&
+  return layer.skip_reason.empty() && layer.is_layer() && layer.config.migration_strength &&
          layer.node->def()->quant->weight_input;
 }
 

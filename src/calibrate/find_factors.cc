@@ -36,6 +36,7 @@ std::vector<Search> CollectSearches(const std::vector<PlannedLayer>& plan) {
 
 // Factors of the layer's weight; its integers follow from them.
 void QuantizeWeightOf(const PlannedLayer& layer, LayerRecord* entry) {
+  if (!layer.is_layer()) return;
   const QuantTraits& traits = *layer.node->def()->quant;
   if (!traits.weight_input) return;
   ErrorScope scope("layer", layer.node->name());
@@ -86,7 +87,7 @@ void CompareOutputs(std::vector<Search>& searches, const Statistics& statistics,
 void CheckOutputs(const std::vector<Search>& searches, const OutputData* outputs) {
   for (const Search& search : searches) {
     if (outputs || !ComparesOutputs(search.config)) continue;
-    ErrorScope scope("layer", search.layers[0]->node->name());
+    ErrorScope scope("layer", search.layers[0]->name());
     throw Error(ErrorCode::kInvalidArgument,
                 "calibrator " + search.config.algorithm +
                     " compares outputs of layers and needs data beside the statistics; give "
@@ -97,7 +98,7 @@ void CheckOutputs(const std::vector<Search>& searches, const OutputData* outputs
 }  // namespace
 
 Value DataOf(const PlannedLayer& layer) {
-  return layer.node->input(layer.node->def()->quant->data_input);
+  return layer.is_layer() ? layer.node->input(layer.data_input()) : layer.observed;
 }
 
 void CheckPlan(const std::vector<PlannedLayer>& plan) {
@@ -105,7 +106,7 @@ void CheckPlan(const std::vector<PlannedLayer>& plan) {
   for (const PlannedLayer& layer : plan) {
     if (!layer.skip_reason.empty()) continue;
     any = true;
-    ErrorScope scope("layer", layer.node->name());
+    ErrorScope scope("layer", layer.name());
     SettingsOf(layer.config.activation);
   }
   Require(any, ErrorCode::kInvalidArgument,
@@ -116,7 +117,7 @@ Record FindWeightFactors(const std::vector<PlannedLayer>& plan) {
   Record record;
   for (const PlannedLayer& layer : plan) {
     LayerRecord& entry =
-        record.layers.emplace_back(LayerRecord{.name = layer.node->name(), .op = layer.node->op()});
+        record.layers.emplace_back(LayerRecord{.name = layer.name(), .op = layer.node->op()});
     entry.skip_reason = layer.skip_reason;
     entry.balance_factor = layer.balance_factor;
   }
@@ -133,7 +134,7 @@ void FindActivationFactors(const std::vector<PlannedLayer>& plan, const Statisti
   CheckOutputs(searches, outputs);
   RunTasks(static_cast<int64_t>(searches.size()), [&](int64_t i) {
     Search& search = searches[i];
-    ErrorScope scope("layer", search.layers[0]->node->name());
+    ErrorScope scope("layer", search.layers[0]->name());
     search.candidates = CandidatesFor(ValuesFor(search, statistics), search.config);
   });
   if (outputs) CompareOutputs(searches, statistics, *outputs);

@@ -113,6 +113,7 @@ std::vector<std::vector<double>> OutputErrors(const std::vector<OutputQuestion>&
   std::vector<Value> values;
   for (size_t q = 0; q < questions.size(); ++q) {
     for (const PlannedLayer* layer : questions[q].layers) {
+      if (!layer->is_layer()) continue;
       const std::optional<LayerForm> form = FormOf(*layer->node, shapes);
       if (!form) continue;
       const bool corrects = layer->config.weight.bias_correction &&

@@ -1,10 +1,13 @@
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include "adze/calibrate.h"
 #include "adze/error.h"
 #include "adze/near_names.h"
 #include "adze/op.h"
+#include "adze/tensor_key.h"
+#include "calibrate/plan_tensors.h"
 
 namespace adze {
 namespace {
@@ -48,25 +51,37 @@ std::string ReasonFor(const Node& node, const Config& config,
 
 }  // namespace
 
+std::string PlannedLayer::name() const {
+  return tensor ? ToString(TensorKey{node->name(), *tensor}) : node->name();
+}
+
+int PlannedLayer::data_input() const { return tensor ? *tensor : node->def()->quant->data_input; }
+
 std::vector<PlannedLayer> PlanLayers(const Graph& prepared, const Config& config,
                                      const std::vector<std::string>& skip_layers) {
-  Require(!config.joint_quant, ErrorCode::kUnsupported,
-          "joint_quant is not supported; set it to false");
-  const std::vector<Node*> nodes = FindLayers(prepared);
-  std::vector<std::string> names;
-  for (const Node* node : nodes) names.push_back(node->name());
-  for (const std::string& skip : skip_layers) {
-    Require(std::find(names.begin(), names.end(), skip) != names.end(), ErrorCode::kNotFound,
-            "no layer '", skip, "' to skip", DidYouMean(skip, names));
-  }
   const std::set<std::string> skip(skip_layers.begin(), skip_layers.end());
   std::vector<PlannedLayer> plan;
-  for (Node* node : nodes) {
+  for (Node* node : FindLayers(prepared)) {
     PlannedLayer layer{node, ReasonFor(*node, config, skip)};
     auto found = config.layers.find(node->name());
     if (found != config.layers.end()) layer.config = found->second;
     plan.push_back(std::move(layer));
   }
+  for (PlannedLayer& tensor : PlanTensors(prepared, config, plan)) {
+    if (skip.contains(tensor.node->name())) tensor.skip_reason = "skipped on request";
+    plan.push_back(std::move(tensor));
+  }
+  std::vector<std::string> names;
+  for (const PlannedLayer& layer : plan) names.push_back(layer.node->name());
+  for (const std::string& name : skip) {
+    Require(std::find(names.begin(), names.end(), name) != names.end(), ErrorCode::kNotFound,
+            "no layer '", name, "' to skip", DidYouMean(name, names));
+  }
+  std::unordered_map<const Node*, size_t> place;
+  for (const Node* node : prepared.TopologicalOrder()) place.emplace(node, place.size());
+  std::stable_sort(plan.begin(), plan.end(), [&](const PlannedLayer& a, const PlannedLayer& b) {
+    return place.at(a.node) < place.at(b.node);
+  });
   return plan;
 }
 

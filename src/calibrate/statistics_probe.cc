@@ -17,7 +17,7 @@ StatisticsProbe::StatisticsProbe(const std::vector<PlannedLayer>& plan, const Da
     const Value value = DataOf(layer);
     auto [found, is_new] = taps_.try_emplace({value.node, value.index});
     if (is_new) {
-      found->second.layer = layer.node->name();
+      found->second.layer = layer.name();
       found->second.parts.resize(num_threads);
       order_.push_back(value);
     }

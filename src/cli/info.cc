@@ -55,7 +55,7 @@ void Run(const Flags& flags) {
   PrepareModel(graph);
   json["layers"] = Json::array();
   for (const PlannedLayer& layer : MakePlan(graph, {}).layers) {
-    json["layers"].push_back({{"name", layer.node->name()},
+    json["layers"].push_back({{"name", layer.name()},
                               {"op", layer.node->op()},
                               {"quantizable", layer.skip_reason.empty()},
                               {"reason", layer.skip_reason}});

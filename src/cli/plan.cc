@@ -30,17 +30,18 @@ void Run(const Flags& flags) {
     const std::string data = fmt::format("{} {}-bit {}", activation.algorithm, activation.num_bits,
                                          activation.asymmetric ? "asymmetric" : "symmetric");
     const WeightConfig& weight = layer.config.weight;
-    const std::string weights = fmt::format("{} {}-bit {}", weight.algorithm, weight.num_bits,
-                                            weight.per_channel ? "per channel" : "per tensor");
-    json.push_back(
-        {{"name", layer.node->name()}, {"op", layer.node->op()}, {"quantize", quantize}});
+    const std::string weights = layer.is_layer()
+                                    ? fmt::format("{} {}-bit {}", weight.algorithm, weight.num_bits,
+                                                  weight.per_channel ? "per channel" : "per tensor")
+                                    : "";
+    json.push_back({{"name", layer.name()}, {"op", layer.node->op()}, {"quantize", quantize}});
     if (quantize) {
       json.back()["activations"] = data;
-      json.back()["weights"] = weights;
-      rows.push_back({layer.node->name(), layer.node->op(), data, weights});
+      if (layer.is_layer()) json.back()["weights"] = weights;
+      rows.push_back({layer.name(), layer.node->op(), data, weights});
     } else {
       json.back()["reason"] = layer.skip_reason;
-      rows.push_back({layer.node->name(), layer.node->op(), "float: " + layer.skip_reason, ""});
+      rows.push_back({layer.name(), layer.node->op(), "float: " + layer.skip_reason, ""});
     }
   }
   if (flags.json) {

@@ -45,6 +45,18 @@ void PrintTable(const QuantizeResult& result) {
                                rows, {0, 1, 6}));
 }
 
+std::string TextOf(const OutputComparison& comparison) {
+  return fmt::format("SQNR {:.1f} dB", comparison.sqnr_db) +
+         (comparison.agreement ? fmt::format(", same class {:.1f} %", 100 * *comparison.agreement)
+                               : "");
+}
+
+nlohmann::ordered_json ToJson(const OutputComparison& comparison) {
+  nlohmann::ordered_json json = {{"samples", comparison.samples}, {"sqnr_db", comparison.sqnr_db}};
+  if (comparison.agreement) json["agreement"] = *comparison.agreement;
+  return json;
+}
+
 nlohmann::ordered_json ToJson(const QuantizeResult& result) {
   nlohmann::ordered_json json;
   json["samples"] = result.samples;
@@ -65,6 +77,10 @@ nlohmann::ordered_json ToJson(const QuantizeResult& result) {
     if (layer.cosine) entry["cosine"] = *layer.cosine;
     if (layer.sqnr_db) entry["sqnr_db"] = *layer.sqnr_db;
     json["layers"].push_back(std::move(entry));
+  }
+  if (result.joint_cost) {
+    json["joint"] = ToJson(result.joint_cost->joint);
+    json["strict"] = ToJson(result.joint_cost->strict);
   }
   json["files"] = nlohmann::ordered_json::array();
   for (const auto& file : result.files) json["files"].push_back(file.string());
@@ -97,6 +113,11 @@ void Run(const Flags& flags, bool quiet) {
     return;
   }
   PrintTable(result);
+  if (result.joint_cost) {
+    fmt::print("\nagainst the float model on {} samples: joint {}; strict {}\n",
+               result.joint_cost->joint.samples, TextOf(result.joint_cost->joint),
+               TextOf(result.joint_cost->strict));
+  }
   fmt::print("\ncalibrated on {} samples in {:.1f} s", result.samples, result.calibration_seconds);
   if (result.tuning_seconds > 0) fmt::print(", rounded weights in {:.1f} s", result.tuning_seconds);
   fmt::print(", wrote\n");

@@ -38,10 +38,13 @@ nlohmann::ordered_json AsJson(const Verification& result) {
   json["most_steps"] = result.most_steps();
   if (result.agreement) json["agreement"] = *result.agreement;
   nlohmann::ordered_json simulated = nlohmann::ordered_json::object();
+  std::map<std::string, int> ops;
   for (const LoweredLayer& layer : result.layers) {
     if (!layer.reason.empty()) simulated[layer.name] = layer.reason;
+    if (layer.reason.empty()) ++ops[layer.op];
   }
   json["integer_layers"] = result.layers.size() - simulated.size();
+  json["integer_ops"] = ops;
   json["simulated_layers"] = std::move(simulated);
   for (const ValueCheck& check : result.checks) {
     nlohmann::ordered_json entry = {{"name", check.name},
@@ -117,31 +120,33 @@ void Run(const Flags& flags, bool quiet) {
 }  // namespace
 
 void register_verify(CommandRegistry& commands) {
-  commands.Add({.name = "verify",
-                .summary = "Integers of the int8 engine against the simulation, layer by layer",
-                .examples = "  adze verify out/model_quantized.pb --images val/ --limit 8\n"
-                            "  adze verify out/model_quantized.pb --data x.npy --json\n"
-                            "  adze verify out/model_quantized.pb --images val/ --limit 1 \\\n"
-                            "      --dump conv1/act_quant/AscendQuant=conv1.npy",
-                .declare = [](CLI::App& app) {
-                  auto flags = std::make_shared<Flags>();
-                  AddModelFlags(app, flags->model);
-                  AddDataFlags(app, flags->data);
-                  app.add_option("--dump", flags->dumps,
-                                 "Writes what an AscendQuant gives in the first batch, as int8")
-                      ->take_all()
-                      ->allow_extra_args(false)
-                      ->type_name("NAME=FILE.npy");
-                  app.add_option("--batch-size", flags->options.batch_size, "Samples at a time")
-                      ->check(CLI::PositiveNumber)
-                      ->type_name("N")
-                      ->capture_default_str();
-                  app.add_option("--threads", flags->options.num_threads,
-                                 "Threads (default: all cores)")
-                      ->type_name("N");
-                  app.add_flag("--json", flags->json, "Print JSON");
-                  app.callback([flags, &app] { Run(*flags, IsQuiet(app)); });
-                }});
+  commands.Add(
+      {.name = "verify",
+       .summary = "Integers of the int8 engine against the simulation, layer by layer",
+       .examples = "  adze verify out/model_quantized.pb --images val/ --limit 8\n"
+                   "  adze verify out/model_quantized.pb --data x.npy --json\n"
+                   "  adze verify out/model_quantized.pb --images val/ --limit 1 \\\n"
+                   "      --dump conv1/act_quant/AscendQuant=conv1.npy",
+       .declare = [](CLI::App& app) {
+         auto flags = std::make_shared<Flags>();
+         AddModelFlags(app, flags->model);
+         AddDataFlags(app, flags->data);
+         app.add_option(
+                "--dump", flags->dumps,
+                "Writes a tensor of the first batch: integers of AscendQuant, weights and sums, "
+                "else float32")
+             ->take_all()
+             ->allow_extra_args(false)
+             ->type_name("NAME=FILE.npy");
+         app.add_option("--batch-size", flags->options.batch_size, "Samples at a time")
+             ->check(CLI::PositiveNumber)
+             ->type_name("N")
+             ->capture_default_str();
+         app.add_option("--threads", flags->options.num_threads, "Threads (default: all cores)")
+             ->type_name("N");
+         app.add_flag("--json", flags->json, "Print JSON");
+         app.callback([flags, &app] { Run(*flags, IsQuiet(app)); });
+       }});
 }
 
 }  // namespace adze

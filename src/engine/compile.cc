@@ -91,11 +91,14 @@ class Compiler {
       for (Value input : group.inputs) readers += Root(input) == Root(residual);
       return readers == 1 && IsFree(residual, step, bytes) ? BufferOf(residual) : -1;
     }
-    for (size_t i = 0; i < group.inputs.size(); ++i) {
-      const Value input = group.inputs[i];
-      if (group.kernel->runs_in_place(static_cast<int>(i)) && IsFree(input, step, bytes)) {
-        return BufferOf(input);
+    for (const Value input : group.inputs) {
+      // Read in several places, it must bear being overwritten in each.
+      bool runs_in_place = true;
+      for (size_t i = 0; i < group.inputs.size(); ++i) {
+        if (Root(group.inputs[i]) != Root(input)) continue;
+        runs_in_place &= group.kernel->runs_in_place(static_cast<int>(i));
       }
+      if (runs_in_place && IsFree(input, step, bytes)) return BufferOf(input);
     }
     return -1;
   }

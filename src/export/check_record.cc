@@ -9,6 +9,10 @@
 namespace adze {
 namespace {
 
+bool TakesTensorQuantizers(const Node& node) {
+  return node.op() == "Add" || node.op() == "AddV2" || node.op() == "MaxPool";
+}
+
 template <typename... Parts>
 void RequireValid(bool ok, const Parts&... parts) {
   Require(ok, ErrorCode::kInvalidArgument, parts...);
@@ -76,7 +80,35 @@ void CheckBalance(const Node& node, const QuantTraits& traits, const std::vector
                "balance first");
 }
 
+// An entry "add:0": input 0 of the node "add".
+void CheckTensor(const Graph& graph, const TensorKey& key, const LayerRecord& tensor) {
+  const Node* node = graph.Find(key.node);
+  if (!node) {
+    std::vector<std::string> names;
+    for (const Node* other : graph.nodes()) {
+      if (TakesTensorQuantizers(*other)) names.push_back(other->name());
+    }
+    throw Error(ErrorCode::kNotFound, "the graph has no node '" + key.node + "'" +
+                                          DidYouMean(key.node, names) +
+                                          "; was the record made for another model?");
+  }
+  RequireValid(TakesTensorQuantizers(*node), "inputs of a ", node->op(),
+               " cannot be quantized on their own, those of Add, AddV2 and MaxPool can");
+  RequireValid(key.input < node->num_inputs(), "the node has ", node->num_inputs(), " inputs");
+  const Node& source = *node->input(key.input).node;
+  RequireValid(!source.IsConst(), "input '", source.name(), "' is constant");
+  RequireValid(!tensor.weight && tensor.cluster.empty() && tensor.balance_factor.empty(),
+               "a tensor takes scale_d and offset_d alone");
+  RequireValid(tensor.activation.has_value(),
+               "scale_d and offset_d are missing; its calibration has not finished");
+  CheckActivation(*tensor.activation);
+}
+
 void CheckLayer(const Graph& graph, const LayerRecord& layer) {
+  if (const auto key = ParseTensorKey(layer.name)) {
+    if (layer.activation || layer.weight) CheckTensor(graph, *key, layer);
+    return;
+  }
   const Node* node = graph.Find(layer.name);
   if (!node) {
     std::vector<std::string> names;

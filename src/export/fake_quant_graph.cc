@@ -10,8 +10,8 @@ namespace {
 // x -> Mul(1 / scale) -> Round -> Add(offset) -> Minimum(127) -> Maximum(-128) -> Sub(offset):
 // AMCT's simulation (reference section 2), q - offset held in float32. TensorFlow's Round rounds
 // half to even.
-Value AddActivationChain(Graph& graph, const QuantizedLayer& layer, const std::string& scope) {
-  Value value = layer.data();
+Value AddActivationChain(Graph& graph, const QuantizedInput& input, const std::string& scope) {
+  Value value = input.data();
   auto add = [&](const char* name, const char* op, std::optional<float> operand) {
     std::vector<Value> inputs = {value};
     if (operand) {
@@ -20,14 +20,22 @@ Value AddActivationChain(Graph& graph, const QuantizedLayer& layer, const std::s
     }
     value = graph.Add(scope + "/" + name, op, inputs, {{"T", DType::kFloat}}).output();
   };
-  const auto offset = static_cast<float>(layer.zero_point);
-  add("Mul", "Mul", 1.0f / layer.scale);
+  const auto offset = static_cast<float>(input.zero_point);
+  add("Mul", "Mul", 1.0f / input.scale);
   add("Round", "Round", std::nullopt);
   add("Add", "Add", offset);
-  add("Minimum", "Minimum", static_cast<float>(QuantMax(layer.num_bits)));
-  add("Maximum", "Maximum", static_cast<float>(QuantMin(layer.num_bits)));
+  add("Minimum", "Minimum", static_cast<float>(QuantMax(input.num_bits)));
+  add("Maximum", "Maximum", static_cast<float>(QuantMin(input.num_bits)));
   add("Sub", "Sub", offset);
   return value;
+}
+
+// The tensor's integers times its scale.
+Value AddAntiQuantize(Graph& graph, const QuantizedInput& input, Value integers,
+                      const std::string& scope) {
+  Node& scale = graph.AddConst(scope + "/scale", Tensor::Scalar(input.scale));
+  return graph.Add(scope + "/Mul", "Mul", {integers, scale.output()}, {{"T", DType::kFloat}})
+      .output();
 }
 
 // The layer's sum of integers times scale_d * scale_w, along the channels of its output.
@@ -65,6 +73,14 @@ Graph BuildFakeQuantGraph(const Graph& prepared, const Record& record) {
     }
     Node& mul = AddDequantize(graph, layer, names.Take(layer.scope + "/dequant"));
     graph.ReplaceUses(layer.tail().output(), mul.output(), &mul);
+  }
+  for (const QuantizedInput& tensor : QuantizedTensors(graph, record)) {
+    const Value integers = quantizers.Get(tensor, [&] {
+      return AddActivationChain(graph, tensor, names.Take(tensor.scope + "/act_quant"));
+    });
+    graph.SetInput(
+        *tensor.node, tensor.input,
+        AddAntiQuantize(graph, tensor, integers, names.Take(tensor.scope + "/anti_quant")));
   }
   KeepOutputNames(graph);
   return graph;

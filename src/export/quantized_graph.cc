@@ -23,13 +23,23 @@ namespace {
 
 constexpr float kLeastHalf = 6.103515625e-5f, kMostHalf = 65504;  // float16's normal range
 
-Value AddAscendQuant(Graph& graph, const QuantizedLayer& layer, const std::string& scope) {
+Value AddAscendQuant(Graph& graph, const QuantizedInput& input, const std::string& scope) {
   return graph
-      .Add(scope + "/AscendQuant", "AscendQuant", {layer.data()},
+      .Add(scope + "/AscendQuant", "AscendQuant", {input.data()},
            {{"T", DType::kFloat},
-            {"quant_bits", layer.num_bits},
-            {"scale", 1.0f / layer.scale},
-            {"offset", static_cast<float>(layer.zero_point)}})
+            {"quant_bits", input.num_bits},
+            {"scale", 1.0f / input.scale},
+            {"offset", static_cast<float>(input.zero_point)}})
+      .output();
+}
+
+Value AddAscendAntiQuant(Graph& graph, const QuantizedInput& input, Value integers,
+                         const std::string& scope) {
+  return graph
+      .Add(scope + "/AscendAntiQuant", "AscendAntiQuant", {integers},
+           {{"T", DType::kFloat},
+            {"scale", input.scale},
+            {"offset", static_cast<float>(input.zero_point)}})
       .output();
 }
 
@@ -103,6 +113,14 @@ Graph BuildQuantizedGraph(const Graph& prepared, const Record& record) {
     }
     const Value dequant = AddAscendDequant(graph, layer, names.Take(layer.scope + "/dequant"));
     graph.ReplaceUses(layer.tail().output(), dequant, dequant.node);
+  }
+  for (const QuantizedInput& tensor : QuantizedTensors(graph, record)) {
+    const Value integers = quantizers.Get(tensor, [&] {
+      return AddAscendQuant(graph, tensor, names.Take(tensor.scope + "/act_quant"));
+    });
+    graph.SetInput(
+        *tensor.node, tensor.input,
+        AddAscendAntiQuant(graph, tensor, integers, names.Take(tensor.scope + "/anti_quant")));
   }
   KeepOutputNames(graph);
   return graph;

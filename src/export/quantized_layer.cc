@@ -18,14 +18,18 @@ void CheckOnCentres(const QuantizedWeight& weight, const std::vector<int32_t>& c
   }
 }
 
+QuantizedInput InputOf(Node& node, int input, const QuantParams& params) {
+  return {.node = &node,
+          .input = input,
+          .scope = ScopeOf(node.name()),
+          .num_bits = params.spec.num_bits,
+          .scale = params.scale[0],
+          .zero_point = params.zero_point[0]};
+}
+
 QuantizedLayer LayerOf(const Graph& graph, Node& node, const LayerRecord& record) {
-  const QuantParams& activation = *record.activation;
-  QuantizedLayer layer{.node = &node,
-                       .traits = &*node.def()->quant,
-                       .scope = ScopeOf(node.name()),
-                       .num_bits = activation.spec.num_bits,
-                       .scale = activation.scale[0],
-                       .zero_point = activation.zero_point[0]};
+  const QuantTraits& traits = *node.def()->quant;
+  QuantizedLayer layer{InputOf(node, traits.data_input, *record.activation), &traits};
   layer.deq_scale = {layer.scale};
   if (!record.weight) return layer;
   layer.weight = QuantizeWeight(node.input(*layer.traits->weight_input).node->const_value(),
@@ -61,6 +65,21 @@ std::vector<QuantizedLayer> QuantizedLayers(Graph& graph, const Record& record) 
     layers.push_back(LayerOf(graph, *node, *it->second));
   }
   return layers;
+}
+
+std::vector<QuantizedInput> QuantizedTensors(Graph& graph, const Record& record) {
+  std::vector<QuantizedInput> tensors;
+  for (const LayerRecord& entry : record.layers) {
+    const std::optional<TensorKey> key = ParseTensorKey(entry.name);
+    if (!key || !entry.activation) continue;
+    tensors.push_back(InputOf(*graph.Find(key->node), key->input, *entry.activation));
+  }
+  std::unordered_map<const Node*, size_t> place;
+  for (const Node* node : graph.TopologicalOrder()) place.emplace(node, place.size());
+  std::sort(tensors.begin(), tensors.end(), [&](const auto& a, const auto& b) {
+    return std::pair(place.at(a.node), a.input) < std::pair(place.at(b.node), b.input);
+  });
+  return tensors;
 }
 
 void ReplaceConstInput(Graph& graph, Node& node, int input, Value value) {

@@ -7,15 +7,15 @@
 
 namespace adze {
 
-// Layers that read one value with equal factors share what quantizes it (reference, amct-interfaces
-// section 13, item 9).
+// Layers and tensors that are one value with equal factors share what quantizes it (reference,
+// amct-interfaces section 13, item 9).
 class SharedQuantizers {
  public:
-  // The quantized form of the layer's data, made by `make()` for the first such layer.
+  // The quantized form of what is read, made by `make()` for the first such input.
   template <typename Make>
-  Value Get(const QuantizedLayer& layer, Make make) {
-    const Value data = layer.data();
-    const Key key{data.node, data.index, layer.scale, layer.zero_point, layer.num_bits};
+  Value Get(const QuantizedInput& input, Make make) {
+    const Value data = input.data();
+    const Key key{data.node, data.index, input.scale, input.zero_point, input.num_bits};
     auto it = made_.find(key);
     if (it == made_.end()) it = made_.emplace(key, make()).first;
     return it->second;

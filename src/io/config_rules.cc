@@ -5,6 +5,7 @@
 
 #include "adze/error.h"
 #include "adze/registry.h"
+#include "adze/tensor_key.h"
 
 namespace adze {
 namespace {
@@ -134,8 +135,20 @@ void CheckSkipFusion(const std::vector<std::string>& names, const std::vector<La
   }
 }
 
+void CheckTensors(const std::vector<TensorConfig>& tensors) {
+  std::vector<std::string> names;
+  for (const TensorConfig& tensor : tensors) {
+    names.push_back(ToString(TensorKey{tensor.node, tensor.input}));
+    Require(tensor.input >= 0, kBad, "tensor_quantize: input_index of '", tensor.node, "' is ",
+            tensor.input, ", but must not be negative");
+    CheckActivation(tensor.activation);
+  }
+  CheckUnique("tensor_quantize", names);
+}
+
 void CheckAnyEnabled(const Config& config) {
-  const bool any = std::any_of(config.layers.begin(), config.layers.end(),
+  const bool any = !config.tensors.empty() ||
+                   std::any_of(config.layers.begin(), config.layers.end(),
                                [](const auto& layer) { return layer.second.quantize; });
   Require(any, kBad, "no layer is enabled; enable at least one");
 }

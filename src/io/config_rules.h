@@ -15,7 +15,9 @@ void CheckBalancer(double migration_strength, const LayerInfo& layer);
 void CheckSkipFusion(const std::vector<std::string>& names, const std::vector<LayerInfo>& layers);
 // Repeated names of a list.
 void CheckUnique(const char* list, const std::vector<std::string>& names);
-// At least one layer is to be quantized.
+// tensor_quantize: no repeats, no negative index.
+void CheckTensors(const std::vector<TensorConfig>& tensors);
+// At least one layer or tensor is to be quantized.
 void CheckAnyEnabled(const Config& config);
 
 // AMCT's name of a weight quantizer, with "_quantize", and back. kInvalidArgument lists the names.

@@ -187,6 +187,20 @@ LayerConfig ReadLayer(const json& object, const LayerInfo& layer, bool asymmetri
   return config;
 }
 
+TensorConfig ReadTensor(const json& object, bool asymmetric) {
+  Fields fields(object, "an entry of tensor_quantize");
+  Require(fields.Has("layer_name") && fields.Has("input_index"), kBad,
+          "an entry of tensor_quantize needs layer_name and input_index");
+  TensorConfig config{.node = fields.String("layer_name", ""),
+                      .input = fields.Integer("input_index", 0)};
+  ErrorScope scope("tensor", config.node + ":" + std::to_string(config.input));
+  const json empty = json::object();
+  const json* activation = fields.Object("activation_quant_params");
+  config.activation = ReadActivation(activation ? *activation : empty, asymmetric);
+  fields.CheckNoOthers();
+  return config;
+}
+
 std::vector<std::string> ReadNames(const json& list, const char* key) {
   std::vector<std::string> names;
   for (const json& name : list) {
@@ -217,8 +231,10 @@ Config ParseJsonConfig(std::string_view text, const std::vector<LayerInfo>& laye
     CheckSkipFusion(config.skip_fusion_layers, layers);
   }
   if (const json* tensors = fields.Array("tensor_quantize")) {
-    Require(tensors->empty(), ErrorCode::kUnsupported,
-            "tensor_quantize: quantizing single tensors is not supported");
+    for (const json& tensor : *tensors) {
+      config.tensors.push_back(ReadTensor(tensor, config.activation_offset));
+    }
+    CheckTensors(config.tensors);
   }
   const std::string precision = fields.String("fakequant_precision_mode", "DEFAULT");
   Require(precision == "DEFAULT", ErrorCode::kUnsupported, "fakequant_precision_mode ", precision,

@@ -69,6 +69,20 @@ std::map<std::string, double> ParametersOf(const google::protobuf::Message& mess
   return parameters;
 }
 
+TensorConfig ReadTensor(const proto::TensorQuantize& source, bool asymmetric) {
+  Require(source.has_layer_name() && source.has_input_index(), kBad,
+          "an entry of tensor_quantize needs layer_name and input_index");
+  const bool is_hfmg = source.has_hfmg_quantize();
+  const google::protobuf::Message* message = &source.ifmr_quantize();
+  if (is_hfmg) message = &source.hfmg_quantize();
+  return {.node = source.layer_name(),
+          .input = static_cast<int>(std::min(source.input_index(), 1u << 30)),
+          .activation = {.algorithm = is_hfmg ? "hfmg" : "ifmr",
+                         .num_bits = NumBitsOf(*message),
+                         .asymmetric = AsymmetricOf(*message).value_or(asymmetric),
+                         .parameters = ParametersOf(*message)}};
+}
+
 ActivationConfig ReadActivation(const proto::CalibrationConfig& source, bool asymmetric) {
   const google::protobuf::Message& message = ActivationOf(source);
   ActivationConfig config{.algorithm = AlgorithmOf(source), .num_bits = NumBitsOf(message)};
@@ -130,6 +144,10 @@ class Reader {
     CheckSkipFusion(config.skip_fusion_layers, layers_);
     RefuseUnsupported();
     CheckNames();
+    for (const proto::TensorQuantize& tensor : file_.tensor_quantize()) {
+      config.tensors.push_back(ReadTensor(tensor, config.activation_offset));
+    }
+    CheckTensors(config.tensors);
     for (const LayerInfo& layer : layers_) {
       ErrorScope scope("layer", layer.name);
       config.layers[layer.name] = ReadLayer(layer, config.activation_offset);
@@ -149,8 +167,6 @@ class Reader {
     Require(!file_.nuq_config().has_mapping_file(), code,
             "nuq_config: mapping_file is not supported; leave it out, and give arq_quantize to the "
             "layers that are to stay uniform (override_layer_configs)");
-    Require(file_.tensor_quantize_size() == 0, code,
-            "tensor_quantize: quantizing single tensors is not supported");
     Require(file_.fakequant_precision_mode() == proto::DEFAULT, code,
             "fakequant_precision_mode FORCE_FP16_QUANT is not supported");
     Require(!file_.weight_offset(), code, "weight_offset: weights are symmetric");

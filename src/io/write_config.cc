@@ -73,6 +73,11 @@ std::string SerializeConfig(const Config& config, const std::vector<LayerInfo>& 
   json["joint_quant"] = config.joint_quant;
   json["do_fusion"] = config.do_fusion;
   json["skip_fusion_layers"] = config.skip_fusion_layers;
+  for (const TensorConfig& tensor : config.tensors) {
+    json["tensor_quantize"].push_back({{"layer_name", tensor.node},
+                                       {"input_index", tensor.input},
+                                       {"activation_quant_params", ToJson(tensor.activation)}});
+  }
   if (config.equalize) json[kEqualize] = true;  // AMCT does not know these
   if (config.absorb_biases) json[kAbsorbBiases] = true;
   std::map<std::string, LayerConfig> all = config.layers;

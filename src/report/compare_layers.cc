@@ -62,7 +62,7 @@ std::vector<LayerComparison> CompareLayers(const Graph& prepared, const Graph& s
                                            int64_t samples) {
   std::vector<std::string> layers;
   for (const LayerRecord& layer : record.layers) {
-    if (layer.activation) layers.push_back(layer.name);
+    if (layer.activation && !ParseTensorKey(layer.name)) layers.push_back(layer.name);
   }
   KeepOutputs real(prepared, layers), fake(simulated, layers);
   Session real_session(prepared, {}, &real), fake_session(simulated, {}, &fake);

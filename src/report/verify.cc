@@ -5,8 +5,9 @@
 #include <unordered_set>
 
 #include "adze/cancel.h"
-#include "adze/near_names.h"
+#include "adze/op.h"
 #include "adze/session.h"
+#include "report/class_scores.h"
 
 namespace adze {
 namespace {
@@ -15,9 +16,12 @@ namespace {
 // compared, and what its readers read is fed.
 class CutSimulation {
  public:
-  CutSimulation(const Graph& quantized, const std::map<std::string, Value>& codes)
+  CutSimulation(const Graph& quantized, const std::map<std::string, Value>& codes,
+                const std::vector<std::string>& kept)
       : graph_(quantized.Clone()) {
     std::vector<Value> fetches;
+    std::vector<Value> kept_values;
+    for (const std::string& name : kept) kept_values.push_back(graph_.FindValue(name));
     for (const auto& [name, unused] : codes) {
       Node* quant = graph_.Find(name);
       const Value given = graph_
@@ -29,6 +33,7 @@ class CutSimulation {
       fetches.push_back(quant->output());
     }
     for (const GraphOutput& output : graph_.outputs()) fetches.push_back(output.value);
+    fetches.insert(fetches.end(), kept_values.begin(), kept_values.end());
     fetches_ = std::move(fetches);
   }
 
@@ -37,7 +42,13 @@ class CutSimulation {
     float offset;
   };
   const std::vector<Quant>& quants() const { return quants_; }
+  const std::string& GivenFor(const std::string& quant) const {
+    return std::find_if(quants_.begin(), quants_.end(),
+                        [&](const Quant& q) { return q.name == quant; })
+        ->given;
+  }
   const Graph& graph() const { return graph_; }
+  // Of the quants, the outputs, and what is to be kept.
   const std::vector<Value>& fetches() const { return fetches_; }
 
  private:
@@ -55,12 +66,28 @@ Tensor Centred(const Tensor& codes, float offset) {
   return result;
 }
 
-Tensor AsInt8(const Tensor& codes) {
-  Tensor result(DType::kInt8, codes.shape());
-  const auto in = codes.data<uint8_t>();
-  const auto out = result.mutable_data<int8_t>();
-  for (size_t i = 0; i < in.size(); ++i) out[i] = static_cast<int8_t>(in[i] - 128);
-  return result;
+// Whether the simulation holds a layer's int32 sum there: between AscendQuant and AscendDequant.
+bool IsSum(const Graph& graph, const Node& node) {
+  const Node* layer = node.op() == "BiasAdd" ? node.input(0).node : &node;
+  if (!layer->def() || !layer->def()->quant || !layer->def()->quant->weight_input) return false;
+  if (layer->input(layer->def()->quant->data_input).node->op() != "AscendQuant") return false;
+  const std::vector<Use> uses = graph.Uses(node);
+  return std::any_of(uses.begin(), uses.end(), [](const Use& use) {
+    return use.user->op() == "AscendDequant" || use.user->op() == "BiasAdd";
+  });
+}
+
+// The integers that the simulation's float32 stands for, where it stands for any.
+Tensor AsItIs(const Graph& quantized, const std::string& name, const Tensor& simulated) {
+  const Node& node = *quantized.FindValue(name).node;
+  if (simulated.dtype() != DType::kFloat) return simulated;
+  if (node.op() == "AscendQuant") {
+    Tensor whole = simulated.Clone();
+    for (float& value : whole.mutable_data<float>()) value += node.attr<float>("offset");
+    return Cast(whole, node.attr<int64_t>("quant_bits", 8) <= 8 ? DType::kInt8 : DType::kInt16);
+  }
+  if (node.op() == "AscendWeightQuant") return Cast(simulated, DType::kInt8);
+  return IsSum(quantized, node) ? Cast(simulated, DType::kInt32) : simulated;
 }
 
 std::vector<int64_t> IndexOf(int64_t element, const Shape& shape) {
@@ -89,19 +116,6 @@ void Count(ValueCheck& check, const Shape& shape, int64_t first_sample, ValueAt 
     check.first = {first_sample, IndexOf(i, shape), integer, simulated};
     if (shape.rank() > 0) check.first->sample += check.first->index[0];
   }
-}
-
-int64_t BestOf(const Tensor& scores, int64_t row) {
-  const int64_t classes = scores.num_elements() / scores.shape()[0];
-  const auto of_row = scores.data<float>().subspan(row * classes, classes);
-  return std::max_element(of_row.begin(), of_row.end()) - of_row.begin();
-}
-
-bool HoldsClassScores(const Tensor& tensor) {
-  const Shape& shape = tensor.shape();
-  bool holds = tensor.dtype() == DType::kFloat && shape.rank() >= 2 && shape[0] > 0;
-  for (int axis = 1; holds && axis + 1 < shape.rank(); ++axis) holds = shape[axis] == 1;
-  return holds && shape[shape.rank() - 1] > 1;
 }
 
 // The quantized layer behind which the value lies, through ops that are not layers.
@@ -143,13 +157,7 @@ bool Verification::passes() const { return most_steps() <= 1 && 100000 * differi
 Verification Verify(const Graph& quantized, const IntegerGraph& lowered, const Dataset& data,
                     const VerifyOptions& options) {
   Verification result{.layers = lowered.layers};
-  std::vector<std::string> names;
-  for (const auto& [name, value] : lowered.codes) names.push_back(name);
-  for (const std::string& name : options.kept) {
-    Require(lowered.codes.contains(name), ErrorCode::kNotFound, "no integers are known by '", name,
-            "'", DidYouMean(name, names), "; AscendQuant nodes have them");
-  }
-  const CutSimulation cut(quantized, lowered.codes);
+  const CutSimulation cut(quantized, lowered.codes, options.kept);
   std::vector<Value> fetches;
   for (const auto& quant : cut.quants()) {
     fetches.push_back(lowered.codes.at(quant.name));
@@ -179,11 +187,14 @@ Verification Verify(const Graph& quantized, const IntegerGraph& lowered, const D
     for (size_t i = 0; i < count; ++i) {
       const auto& quant = cut.quants()[i];
       given[quant.given] = Centred(found[i], quant.offset);
-      const bool is_kept =
-          std::find(options.kept.begin(), options.kept.end(), quant.name) != options.kept.end();
-      if (is_kept && first == 0) result.kept[quant.name] = AsInt8(found[i]);
     }
     const std::vector<Tensor> simulated = simulation.Run(given);
+    for (size_t i = 0; first == 0 && i < options.kept.size(); ++i) {
+      const std::string& name = options.kept[i];
+      const bool has_codes = lowered.codes.contains(name);
+      const Tensor& values = has_codes ? given.at(cut.GivenFor(name)) : simulated[found.size() + i];
+      result.kept[name] = AsItIs(quantized, name, values);
+    }
     for (size_t i = 0; i < found.size(); ++i) {
       ValueCheck& check = result.checks[i];
       if (i < count) {
@@ -202,7 +213,7 @@ Verification Verify(const Graph& quantized, const IntegerGraph& lowered, const D
     const Tensor own = alone.Run(feeds)[0];
     has_classes = has_classes && HoldsClassScores(own) && own.shape()[0] == rows;
     for (int64_t row = 0; has_classes && row < rows; ++row) {
-      agree += BestOf(own, row) == BestOf(found[count], row);
+      agree += BestClass(own, row) == BestClass(found[count], row);
     }
     result.samples += rows;
     if (options.progress) options.progress(result.samples, data.size());

@@ -26,13 +26,12 @@ Quantizers::Quantizers(const std::vector<PlannedLayer>& plan, const Record& cali
                        at::Device device) {
   for (const PlannedLayer& layer : plan) {
     if (!layer.skip_reason.empty()) continue;
-    ErrorScope scope("layer", layer.node->name());
-    const QuantTraits& traits = *layer.node->def()->quant;
-    const LayerRecord* record = calibrated.Find(layer.node->name());
+    ErrorScope scope("layer", layer.name());
+    const LayerRecord* record = calibrated.Find(layer.name());
     Check(record && record->activation, "a planned layer is calibrated");
     const QuantParams& params = *record->activation;
     const int bits = params.spec.num_bits;
-    const Value value = layer.node->input(traits.data_input);
+    const Value value = layer.node->input(layer.data_input());
     const double scale = params.scale[0], zero_point = params.zero_point[0];
     auto same = std::find_if(activations_.begin(), activations_.end(), [&](const auto& other) {
       return other.value == value && other.num_bits == bits;
@@ -47,11 +46,13 @@ Quantizers::Quantizers(const std::vector<PlannedLayer>& plan, const Record& cali
                               .clip_max = VariableOf(high, device),
                               .last_min = low,
                               .last_max = high,
-                              .name = layer.node->name()});
+                              .name = layer.name()});
       same = activations_.end() - 1;
     }
     same->layers.push_back(&layer);
-    data_inputs_[{layer.node, traits.data_input}] = same - activations_.begin();
+    data_inputs_[{layer.node, layer.data_input()}] = same - activations_.begin();
+    if (!layer.is_layer()) continue;
+    const QuantTraits& traits = *layer.node->def()->quant;
     if (traits.weight_input) {
       weight_inputs_[{layer.node, *traits.weight_input}] = {ChannelAxes(layer),
                                                             layer.config.weight.num_bits};
@@ -108,9 +109,10 @@ Record Quantizers::MakeRecord(const Graph& graph, const Record& calibrated) cons
                         {.num_bits = quantizer.num_bits});
     for (const PlannedLayer* layer : quantizer.layers) {
       auto entry = std::find_if(record.layers.begin(), record.layers.end(),
-                                [&](const auto& l) { return l.name == layer->node->name(); });
+                                [&](const auto& l) { return l.name == layer->name(); });
       entry->activation = params;
       entry->cluster.clear();
+      if (!layer->is_layer()) continue;
       const QuantTraits& traits = *layer->node->def()->quant;
       if (!traits.weight_input) continue;
       ErrorScope scope("layer", entry->name);

@@ -4,6 +4,7 @@
 #include "adze/graph_def.h"
 #include "adze/integer.h"
 #include "adze/op.h"
+#include "adze/pass.h"
 #include "adze/registry.h"
 #include "adze/runtime.h"
 #include "adze/session.h"
@@ -49,6 +50,7 @@ Model::Model(const std::filesystem::path& path, const ModelOptions& options)
   Graph graph = ReadGraph(path, options.outputs);
   ErrorScope scope("file", path.string());
   if (options.engine == Engine::kInt8) CheckDeployable(graph);
+  RunPasses(graph, {"make_channels_last"});  // kernels are made for NHWC
   impl_->inputs = InputsOf(graph);
   for (const GraphOutput& output : graph.outputs()) impl_->outputs.push_back(output.name);
   if (options.engine != Engine::kFloat32 && IsDeployable(graph)) {

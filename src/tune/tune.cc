@@ -26,7 +26,7 @@ bool WantsRounding(const PlannedLayer& layer) {
 
 // Whether the layer's sums can be seen as rows times a matrix, and its settings ask for it.
 bool CanTune(const PlannedLayer& layer) {
-  if (!layer.skip_reason.empty()) return false;
+  if (!layer.skip_reason.empty() || !layer.is_layer()) return false;
   const QuantTraits& traits = *layer.node->def()->quant;
   return traits.weight_input && traits.unfold &&
          layer.node->attr<std::string>("data_format", "NHWC") == "NHWC" &&
@@ -241,7 +241,7 @@ std::vector<Stage> MakeStages(const Graph& prepared, const Record& record,
   const ShapeMap shapes = InferShapes(prepared);
   std::vector<StagedLayer> layers;
   for (const PlannedLayer& layer : plan) {
-    const LayerRecord* found = record.Find(layer.node->name());
+    const LayerRecord* found = record.Find(layer.name());
     if (!CanTune(layer) || !found || !found->activation || !found->weight) continue;
     const std::optional<LayerForm> form = FormOf(*layer.node, shapes);
     if (!form) continue;

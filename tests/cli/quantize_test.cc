@@ -50,6 +50,56 @@ TEST_F(Quantize, WritesFiveFilesThatWork) {
   }
 }
 
+// The tiny model with a second layer and a skip path over it.
+std::string ModelWithSkipPath() {
+  std::string text = kTinyModel;
+  const std::string pooled = "op: \"AvgPool\" input: \"conv/Relu\"";
+  text.replace(text.find(pooled), pooled.size(), "op: \"AvgPool\" input: \"sum\"");
+  return text + R"(
+node { name: "c2/w" op: "Const" attr { key: "dtype" value { type: DT_FLOAT } }
+  attr { key: "value" value { tensor { dtype: DT_FLOAT
+    tensor_shape { dim { size: 1 } dim { size: 1 } dim { size: 2 } dim { size: 2 } }
+    float_val: 0.5 float_val: -0.25 float_val: 0.125 float_val: 1 } } } }
+node { name: "c2/Conv2D" op: "Conv2D" input: "conv/Relu" input: "c2/w"
+  attr { key: "T" value { type: DT_FLOAT } } attr { key: "padding" value { s: "SAME" } }
+  attr { key: "strides" value { list { i: 1 i: 1 i: 1 i: 1 } } } }
+node { name: "sum" op: "AddV2" input: "c2/Conv2D" input: "conv/Relu"
+  attr { key: "T" value { type: DT_FLOAT } } }
+)";
+}
+
+TEST_F(Quantize, AddendsOfSkipPathsOnRequest) {
+  WriteFileAtomically(folder_ / "skip.pbtxt", ModelWithSkipPath());
+  const std::string text = Run("quantize skip.pbtxt --data x.npy --joint --output joint");
+  EXPECT_THAT(text, HasSubstr("\nagainst the float model on 6 samples: joint SQNR "));
+  EXPECT_THAT(text, HasSubstr("sum:1"));
+  const std::string record = ReadFile(folder_ / "joint_record.txt");
+  for (const char* key : {"\"sum:0\"", "\"sum:1\""}) EXPECT_THAT(record, HasSubstr(key));
+  EXPECT_THAT(ReadFile(folder_ / "joint_config.json"), HasSubstr("\"joint_quant\":true"));
+
+  // The config that was written says it all.
+  const json again = json::parse(
+      Run("quantize skip.pbtxt --data x.npy --config joint_config.json --output again --json"));
+  EXPECT_EQ(again["joint"]["samples"], 6);
+  EXPECT_GT(again["joint"]["sqnr_db"], 20);
+  EXPECT_GE(again["strict"]["agreement"], 0.8);
+  EXPECT_EQ(ReadFile(folder_ / "again_record.txt"), record);
+  EXPECT_EQ(ReadFile(folder_ / "again_config.json"), ReadFile(folder_ / "joint_config.json"));
+  EXPECT_EQ(ReadFile(folder_ / "again_quantized.pb"), ReadFile(folder_ / "joint_quantized.pb"));
+
+  const json verified = json::parse(Run("verify joint_quantized.pb --data x.npy --json"));
+  EXPECT_EQ(verified["differing"], 0);
+  // x, the data of c2 and of the pool and of the MatMul.
+  EXPECT_EQ(verified["values"], 6 * (8 * 8 * (3 + 2 + 2) + 2));
+
+  const json strict = json::parse(Run(
+      "quantize skip.pbtxt --data x.npy --config joint_config.json --strict --output s --json"));
+  EXPECT_FALSE(strict.contains("joint"));
+  EXPECT_THAT(ReadFile(folder_ / "s_record.txt"), Not(HasSubstr("sum:")));
+  Run("quantize skip.pbtxt --data x.npy --joint --skip-layer sum --output skipped");
+  EXPECT_EQ(ReadFile(folder_ / "skipped_record.txt"), ReadFile(folder_ / "s_record.txt"));
+}
+
 TEST_F(Quantize, WrittenConfigGivesTheSameRecord) {
   Run("quantize model.pbtxt --data x.npy --output a --skip-layer fc/MatMul --symmetric");
   Run("quantize model.pbtxt --data x.npy --output b --config a_config.json");

@@ -28,6 +28,33 @@ TEST(Int8Engine, GivesWhatTheSimulationGives) {
   EXPECT_EQ(ToFloats(ReadNpy(folder / "int8.npy")), ToFloats(ReadNpy(folder / "float32.npy")));
 }
 
+TEST(Int8Engine, RunsWithTheInstructionsAskedFor) {
+  const auto folder = QuantizedTinyModel();
+  const auto run = [&](const std::string& instructions) {
+    return RunAdze(
+        "run q_quantized.pb --input x.npy --output prob=" + instructions + ".npy --engine int8",
+        folder, "env ADZE_INSTRUCTIONS=" + instructions);
+  };
+  ASSERT_EQ(run("plain").exit_code, 0);
+  for (const std::string instructions : {"vnni", "avx2"}) {
+    const ProgramResult result = run(instructions);
+    if (result.exit_code == 0) {
+      EXPECT_EQ(ReadFile(folder / (instructions + ".npy")), ReadFile(folder / "plain.npy"));
+    } else {
+      EXPECT_THAT(result.err, ::testing::HasSubstr("ADZE_INSTRUCTIONS is '" + instructions +
+                                                   "', but this machine does not have these"));
+    }
+  }
+  for (const std::string verb :
+       {"run q_quantized.pb --input x.npy --output prob=o.npy --engine int8",
+        "verify q_quantized.pb --data x.npy"}) {
+    const ProgramResult unknown = RunAdze(verb, folder, "env ADZE_INSTRUCTIONS=neon");
+    EXPECT_EQ(unknown.exit_code, 1);
+    EXPECT_EQ(unknown.err,
+              "adze: ADZE_INSTRUCTIONS is 'neon', but must be one of vnni, avx2 and plain\n");
+  }
+}
+
 TEST(Int8Engine, RefusesAFloatModel) {
   const auto folder = TestFolder();
   WriteTinyModel(folder, 1);
@@ -60,7 +87,14 @@ TEST(Verify, ReportsAndDumps) {
   const ProgramResult unknown =
       RunAdze("verify q_quantized.pb --data x.npy --dump conv/AscendQuant=q.npy", folder);
   EXPECT_EQ(unknown.exit_code, 1);
-  EXPECT_THAT(unknown.err, ::testing::HasSubstr("no integers are known by 'conv/AscendQuant'"));
+  EXPECT_THAT(unknown.err, ::testing::HasSubstr("no node 'conv/AscendQuant' in the graph"));
+  ASSERT_EQ(RunAdze("verify q_quantized.pb --data x.npy --dump conv/Relu=r.npy "
+                    "--dump fc/MatMul=sum.npy",
+                    folder)
+                .exit_code,
+            0);
+  EXPECT_EQ(ReadNpy(folder / "r.npy").dtype(), DType::kFloat);
+  EXPECT_EQ(ReadNpy(folder / "sum.npy").dtype(), DType::kInt32);
 }
 
 }  // namespace

@@ -1,71 +1,18 @@
 // Deployable graphs run on integers: every value equals the simulation's, bit by bit.
+#include "export/integer_engine.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <cstring>
-#include <random>
 
 #include "adze/dataset.h"
 #include "adze/export.h"
 #include "adze/integer.h"
-#include "adze/session.h"
+#include "adze/pass.h"
+#include "adze/reference.h"
 #include "adze/verify.h"
-#include "engine/integer/instructions.h"
-#include "export/five_layers.h"
 
 namespace adze {
 namespace {
-
-Tensor RandomData(Shape shape, uint32_t seed, float low = -1, float high = 1) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<float> uniform(low, high);
-  Tensor tensor(DType::kFloat, std::move(shape));
-  for (float& x : tensor.mutable_data<float>()) x = uniform(random);
-  return tensor;
-}
-
-Shape WithBatch(Shape shape, int64_t batch) {
-  shape[0] = batch;
-  return shape;
-}
-
-// Runs the graph in both engines, with each set of instructions; all layers must run on integers.
-void ExpectEqualToSimulation(const Graph& quantized, const Tensor& x, int threads = 1) {
-  Session simulation(quantized, {}, nullptr, {.num_threads = threads});
-  const std::vector<Tensor> expected = simulation.Run({{"x", x}});
-  const IntegerGraph lowered = LowerToIntegers(quantized);
-  for (const LoweredLayer& layer : lowered.layers) EXPECT_EQ(layer.reason, "") << layer.name;
-  for (size_t i = 0; i < integer::AvailableInstructions().size(); ++i) {
-    integer::UseInstructions(i);
-    SCOPED_TRACE(IntegerInstructions());
-    Session integers(lowered.graph, {}, nullptr, {.num_threads = threads});
-    for (int again = 0; again < 2; ++again) {
-      const std::vector<Tensor> found = integers.Run({{"x", x}});
-      ASSERT_EQ(found.size(), expected.size());
-      for (size_t k = 0; k < found.size(); ++k) {
-        ASSERT_EQ(found[k].shape(), expected[k].shape());
-        const auto a = found[k].data<float>(), b = expected[k].data<float>();
-        for (size_t e = 0; e < a.size(); ++e) {
-          ASSERT_EQ(a[e], b[e]) << "output " << k << ", element " << e << ", run " << again;
-        }
-      }
-    }
-  }
-  integer::UseInstructions(0);
-}
-
-std::vector<float> SomeScales(int64_t count) {
-  std::vector<float> scales(count);
-  for (int64_t i = 0; i < count; ++i) scales[i] = (0.8f + 0.05f * static_cast<float>(i % 9)) / 127;
-  return scales;
-}
-
-LayerRecord LayerWith(const std::string& name, float scale, int32_t zero_point, int64_t channels,
-                      int bits = 8) {
-  LayerRecord layer{.name = name, .activation = Asymmetric(scale, zero_point, bits)};
-  if (channels > 0) layer.weight = Symmetric(SomeScales(channels));
-  return layer;
-}
 
 // A layer of the given kind between a quantized input and a second layer, which reads its result
 // quantized again: x -> layer -> bias -> activation -> 1x1 convolution.
@@ -320,6 +267,50 @@ TEST(IntegerEngine, MovesDataAsIntegers) {
   EXPECT_EQ(quantizers, 1);  // of the input; every other layer gives codes itself
 }
 
+// A deployable graph in NCHW, as other tools may write it: turned to NHWC it runs on integers, and
+// gives what its own simulation gives.
+TEST(IntegerEngine, ChannelsFirst) {
+  const Graph real = ParseGraph(R"(
+      x = Placeholder {dtype: f32, shape: [?, 3, 8, 8]}
+      w1 = Const {value: f32[3,3,3,20] random(1)}
+      b1 = Const {value: f32[20] random(2)}
+      c1 = Conv2D(x, w1) {T: f32, data_format: "NCHW", strides: [1, 1, 2, 2], padding: "SAME"}
+      s1 = BiasAdd(c1, b1) {T: f32, data_format: "NCHW"}
+      r1 = Relu(s1) {T: f32}
+      pool = MaxPool(r1) {T: f32, data_format: "NCHW", ksize: [1, 1, 2, 2], strides: [1, 1, 2, 2], padding: "SAME"}
+      w2 = Const {value: f32[3,3,20,1] random(3)}
+      c2 = DepthwiseConv2dNative(pool, w2) {T: f32, data_format: "NCHW", strides: [1, 1, 1, 1], padding: "SAME"}
+      sum = AddV2(c2, pool) {T: f32}
+      mean = AvgPool(sum) {T: f32, data_format: "NCHW", ksize: [1, 1, 2, 2], strides: [1, 1, 2, 2], padding: "VALID"}
+      return mean, r1
+  )");
+  const Record record{{LayerWith("c1", 0.01f, 3, 20),
+                       LayerWith("c2", 0.02f, -128, 20),
+                       {.name = "sum:0", .activation = Asymmetric(0.03f, 5)},
+                       {.name = "sum:1", .activation = Asymmetric(0.02f, -128)},
+                       LayerWith("mean", 0.04f, -20, 0)}};
+  const Graph quantized = BuildQuantizedGraph(real, record);
+  const Tensor x = RandomData({2, 3, 8, 8}, 9);
+  std::vector<Value> fetches;
+  for (const GraphOutput& output : quantized.outputs()) fetches.push_back(output.value);
+  const std::vector<Tensor> expected = RunReference(quantized, {{"x", x}}, fetches);
+  for (const LoweredLayer& layer : LowerToIntegers(quantized).layers) {
+    EXPECT_EQ(layer.reason, "its data is not NHWC") << layer.name;
+  }
+  Graph turned = quantized.Clone();
+  RunPasses(turned, {"make_channels_last"});
+  ExpectEqualToSimulation(turned, x);
+  const IntegerGraph lowered = LowerToIntegers(turned);
+  const std::vector<Tensor> found = Session(lowered.graph).Run({{"x", x}});
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(found[i].shape(), expected[i].shape());
+    EXPECT_EQ(ToFloats(found[i]), ToFloats(expected[i]));
+  }
+  int transposes = 0;
+  for (const Node* node : lowered.graph.nodes()) transposes += node->op() == "Transpose";
+  EXPECT_EQ(transposes, 3);  // of the input and the two outputs
+}
+
 TEST(IntegerEngine, LayersThatItCannotRunStaySimulated) {
   const Graph real = ParseGraph(kFiveLayers);
   Record record = FiveLayersRecord();
@@ -366,6 +357,44 @@ TEST(Verify, ComparesEveryLayer) {
   EXPECT_EQ(result.agreement, 1);
   EXPECT_EQ(result.kept.at(kept).dtype(), DType::kInt8);
   EXPECT_EQ(result.kept.at(kept).shape(), (Shape{2, 27}));
+}
+
+// Of any tensor, as the type that it stands for.
+TEST(Verify, KeepsTensors) {
+  const Graph quantized = BuildQuantizedGraph(ParseGraph(kFiveLayers), FiveLayersRecord());
+  const InMemory data(RandomData({3, 6, 6, 2}, 5));
+  const std::pair<std::string, DType> wanted[] = {
+      {"conv/act_quant/AscendQuant", DType::kInt8},
+      {"conv/weight_quant/AscendWeightQuant", DType::kInt8},
+      {"conv/Conv2D", DType::kInt32},
+      {"conv/BiasAdd", DType::kInt32},
+      {"conv/dequant/AscendDequant", DType::kFloat},
+      {"conv/Relu", DType::kFloat},
+      {"pool/AvgPool", DType::kFloat},
+      {"flat:0", DType::kFloat},
+      {"flat/shape", DType::kInt32},
+      {"x", DType::kFloat}};
+  VerifyOptions options{.batch_size = 2};
+  for (const auto& [name, type] : wanted) options.kept.push_back(name);
+  const Verification result = Verify(quantized, LowerToIntegers(quantized), data, options);
+  EXPECT_TRUE(result.passes());
+  std::vector<Value> fetches;
+  for (const auto& [name, type] : wanted) fetches.push_back(quantized.FindValue(name));
+  const std::vector<Tensor> expected =
+      Session(quantized, fetches).Run({{"x", data.Read(0, 2).at("x")}});
+  for (size_t i = 0; i < fetches.size(); ++i) {
+    const auto& [name, type] = wanted[i];
+    const Tensor& kept = result.kept.at(name);
+    EXPECT_EQ(kept.dtype(), type) << name;
+    std::vector<float> floats = ToFloats(expected[i]);
+    if (name == "conv/act_quant/AscendQuant") {
+      for (float& value : floats) value += 3;  // its offset
+    }
+    EXPECT_EQ(ToFloats(kept), floats) << name;
+  }
+  for (const char* unknown : {"nothing", "conv/Relu:x"}) {
+    EXPECT_THROW(Verify(quantized, LowerToIntegers(quantized), data, {.kept = {unknown}}), Error);
+  }
 }
 
 // A layer whose bias is off by so much that the next layer's integers move by two.

@@ -131,6 +131,61 @@ TEST(JsonConfig, KeepsBalancerAndEqualization) {
               Not(HasSubstr("cross_layer_equalization")));
 }
 
+TEST(JsonConfig, KeepsJointQuantizationAndTensors) {
+  Config config = DefaultConfig(Layers());
+  config.joint_quant = true;
+  config.tensors = {{"block/add", 1, {.algorithm = "hfmg", .asymmetric = false}}, {"pool", 0, {}}};
+  const std::string text = SerializeConfig(config, Layers());
+  const Config read = Read(text);
+  EXPECT_TRUE(read.joint_quant);
+  ASSERT_EQ(read.tensors.size(), 2);
+  EXPECT_EQ(read.tensors[0].node, "block/add");
+  EXPECT_EQ(read.tensors[0].input, 1);
+  EXPECT_EQ(read.tensors[0].activation.algorithm, "hfmg");
+  EXPECT_FALSE(read.tensors[0].activation.asymmetric);
+  EXPECT_EQ(read.tensors[1].activation.algorithm, "ifmr");
+  EXPECT_EQ(SerializeConfig(read, Layers()), text);
+}
+
+TEST(JsonConfig, RefusesBadTensors) {
+  const auto tensors = [](const std::string& entries) {
+    return Refusal(R"({"version":1,"tensor_quantize":[)" + entries + R"(],"conv":{}})");
+  };
+  EXPECT_THAT(tensors(R"({"layer_name":"add"})"), HasSubstr("needs layer_name and input_index"));
+  EXPECT_THAT(tensors(R"({"layer_name":"add","input_index":-1})"), HasSubstr("negative"));
+  EXPECT_THAT(
+      tensors(R"({"layer_name":"add","input_index":0},{"layer_name":"add","input_index":0})"),
+      HasSubstr("tensor_quantize has 'add:0' more than once"));
+  EXPECT_THAT(tensors(R"({"layer_name":"add","input_index":0,"weights":1})"),
+              HasSubstr("unknown parameter 'weights'"));
+  EXPECT_THAT(tensors(R"({"layer_name":"add","input_index":0,
+                          "activation_quant_params":{"act_algo":"none"}})"),
+              HasSubstr("tensor 'add:0'"));
+  // A tensor alone is enough.
+  EXPECT_EQ(Read(R"({"version":1,"tensor_quantize":[{"layer_name":"add","input_index":0}]})")
+                .tensors.size(),
+            1);
+}
+
+TEST(SimplifiedConfig, TensorsToQuantize) {
+  const Config config = Read(R"(
+      joint_quant: true
+      activation_offset: false
+      tensor_quantize { layer_name: "add" input_index: 1 hfmg_quantize { num_of_bins: 2048 } }
+      tensor_quantize { layer_name: "pool" input_index: 0 }
+  )");
+  EXPECT_TRUE(config.joint_quant);
+  ASSERT_EQ(config.tensors.size(), 2);
+  EXPECT_EQ(config.tensors[0].node, "add");
+  EXPECT_EQ(config.tensors[0].input, 1);
+  EXPECT_EQ(config.tensors[0].activation.algorithm, "hfmg");
+  EXPECT_EQ(config.tensors[0].activation.parameters.at("num_of_bins"), 2048);
+  EXPECT_EQ(config.tensors[1].activation.algorithm, "ifmr");
+  EXPECT_FALSE(config.tensors[1].activation.asymmetric);
+  EXPECT_THAT(Refusal("tensor_quantize { layer_name: \"add\" }"),
+              HasSubstr("needs layer_name and input_index"));
+}
+
 TEST(JsonConfig, ReadsAmctsFormOfNonUniformWeights) {
   const Config config =
       Read(Weight("\"wts_algo\":\"nuq_quantize\",\"num_steps\":32,\"num_of_iteration\":1"));

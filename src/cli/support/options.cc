@@ -241,6 +241,10 @@ void AddPlanFlags(CLI::App& app, PlanFlags& flags) {
                  "DMQ balancer: move range from data to weights, 0.2 (little) to 0.8")
       ->check(CLI::Range(0.2, 0.8))
       ->type_name("STRENGTH");
+  app.add_flag_function(
+      "--joint,!--strict", [&flags](int64_t count) { flags.joint = count > 0; },
+      "Whether both inputs of the addition that ends a skip path are quantized too: a faster "
+      "integer engine, less accuracy (default: the config's joint_quant; --strict: they are not)");
   app.add_flag("--equalize", flags.equalize,
                "Cross-layer equalization: scale channels between layers to equal weight ranges");
   app.add_flag("--absorb-biases", flags.absorb_biases,
@@ -259,6 +263,7 @@ PlanOptions ToPlanOptions(const PlanFlags& flags) {
           .rounding = flags.rounding,
           .bias_correction = flags.bias_correction,
           .balance = flags.balance,
+          .joint = flags.joint,
           .equalize = flags.equalize,
           .absorb_biases = flags.absorb_biases};
 }

@@ -77,6 +77,7 @@ struct PlanFlags {
   std::string rounding;
   std::optional<bool> bias_correction;
   std::optional<double> balance;
+  std::optional<bool> joint;
   bool equalize = false;
   bool absorb_biases = false;
 };

@@ -80,7 +80,7 @@ ADZE_AVX2 void Largest(const uint8_t* codes, int64_t count, uint8_t* out) {
 
 }  // namespace
 
-const Instructions kAvx2 = {"AVX2", RunTile, RunDepthwise, FinishMeans, Quantize, Largest};
+const Instructions kAvx2 = {"AVX2", "avx2", RunTile, RunDepthwise, FinishMeans, Quantize, Largest};
 
 }  // namespace adze::integer
 #endif

@@ -25,8 +25,7 @@ void WarnOfSimulated(const IntegerGraph& lowered) {
     spdlog::warn("layer '{}' is simulated in float32: {}", layer.name, layer.reason);
   }
   if (IntegerInstructions() != "AVX512-VNNI") {
-    spdlog::warn("this machine has no AVX512-VNNI; integers run with {}, more slowly",
-                 IntegerInstructions());
+    spdlog::warn("integers run with {}, more slowly than with AVX512-VNNI", IntegerInstructions());
   }
 }
 

@@ -1,6 +1,6 @@
 #include "engine/integer/instructions.h"
 
-#include <spdlog/spdlog.h>
+#include <cstdlib>
 
 #include "adze/integer.h"
 
@@ -8,7 +8,9 @@ namespace adze {
 namespace integer {
 namespace {
 
-size_t current = 0;
+constexpr const char* kVariable = "ADZE_INSTRUCTIONS";
+
+const Instructions* chosen = nullptr;
 
 std::vector<Instructions> Find() {
   std::vector<Instructions> found;
@@ -23,6 +25,23 @@ std::vector<Instructions> Find() {
   return found;
 }
 
+// Those that the environment asks for, or the best.
+const Instructions& Default() {
+  const std::vector<Instructions>& available = AvailableInstructions();
+  const char* given = std::getenv(kVariable);
+  if (!given || !*given) return available[0];
+  const std::string key = given;
+  std::string keys;
+  for (const Instructions& instructions : available) {
+    if (key == instructions.key) return instructions;
+    keys += (keys.empty() ? "" : ", ") + std::string(instructions.key);
+  }
+  Require(key != "vnni" && key != "avx2", ErrorCode::kInvalidArgument, kVariable, " is '", key,
+          "', but this machine does not have these instructions; it has ", keys);
+  throw Error(ErrorCode::kInvalidArgument, std::string(kVariable) + " is '" + key +
+                                               "', but must be one of vnni, avx2 and plain");
+}
+
 }  // namespace
 
 const std::vector<Instructions>& AvailableInstructions() {
@@ -30,12 +49,12 @@ const std::vector<Instructions>& AvailableInstructions() {
   return available;
 }
 
-const Instructions& CurrentInstructions() { return AvailableInstructions()[current]; }
-
-void UseInstructions(size_t index) {
-  Check(index < AvailableInstructions().size(), "no such instructions");
-  current = index;
+const Instructions& CurrentInstructions() {
+  static const Instructions& by_default = Default();
+  return chosen ? *chosen : by_default;
 }
+
+void UseInstructions(const Instructions* instructions) { chosen = instructions; }
 
 }  // namespace integer
 

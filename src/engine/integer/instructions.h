@@ -8,6 +8,7 @@ namespace adze::integer {
 // One implementation of the inner loops.
 struct Instructions {
   const char* name;
+  const char* key;  // in ADZE_INSTRUCTIONS
   TileFunction run_tile;
   DepthwiseFunction run_depthwise;
   // The epilogue of `count` means, of consecutive channels, in place of sums.
@@ -21,9 +22,11 @@ struct Instructions {
 // Those that this machine has, best first; all give the same results.
 const std::vector<Instructions>& AvailableInstructions();
 
-// The best ones, or those that UseInstructions chose (tests).
+// The best ones, those that the environment variable ADZE_INSTRUCTIONS names, or those that
+// UseInstructions chose (tests; null: none). kInvalidArgument if the variable names none, or some
+// that this machine lacks.
 const Instructions& CurrentInstructions();
-void UseInstructions(size_t index);
+void UseInstructions(const Instructions* instructions);
 
 extern const Instructions kPlain, kAvx2, kVnni;
 

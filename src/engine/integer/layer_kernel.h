@@ -14,11 +14,13 @@ class LayerKernel : public Kernel {
       : inputs_(InputsOf(request.node)),
         zero_(static_cast<uint8_t>(request.node.attr<int64_t>("zero"))),
         gives_real_(request.node.attr<bool>("gives_real")),
-        gives_codes_(request.node.attr<bool>("gives_codes")) {}
+        gives_codes_(request.node.attr<bool>("gives_codes")),
+        residual_is_codes_(request.node.attr<bool>("residual_is_codes", false)) {}
 
-  // The real result may lie where the residual is: each element is read before it is written.
+  // The first result may lie where a residual of its kind is: each element is read before it is
+  // written.
   bool runs_in_place(int input) const override {
-    return gives_real_ && input >= 0 && input == inputs_.residual;
+    return gives_real_ != residual_is_codes_ && input >= 0 && input == inputs_.residual;
   }
 
  protected:
@@ -28,7 +30,12 @@ class LayerKernel : public Kernel {
   Places PlacesOf(const KernelArgs& args) const {
     Places places;
     if (inputs_.residual >= 0) {
-      places.residual = static_cast<const float*>(args.inputs[inputs_.residual]);
+      const void* residual = args.inputs[inputs_.residual];
+      if (residual_is_codes_) {
+        places.residual_codes = static_cast<const uint8_t*>(residual);
+      } else {
+        places.residual = static_cast<const float*>(residual);
+      }
     }
     if (gives_real_) places.real = static_cast<float*>(args.outputs[0]);
     if (gives_codes_) places.codes = static_cast<uint8_t*>(args.outputs[gives_real_ ? 1 : 0]);
@@ -39,7 +46,7 @@ class LayerKernel : public Kernel {
   const uint8_t zero_;  // code of real zero in the data
 
  private:
-  const bool gives_real_, gives_codes_;
+  const bool gives_real_, gives_codes_, residual_is_codes_;
 };
 
 // The constant input `i`, or null.

@@ -5,6 +5,11 @@
 //
 //   x -> IntegerQuantize -> IntegerConv2D(residual r, gives real and codes) ->
 //
+// If both addends are quantized too (AscendQuant -> AscendAntiQuant in front of Add), the residual
+// is codes, and the layer quantizes its own addend before it adds:
+//
+//   x -> IntegerQuantize -> IntegerConv2D(residual codes of r, gives codes) ->
+//
 // and MaxPool, Pad, Reshape, Squeeze and concatenation between layers work on codes, where nobody
 // reads the real values: quantization is monotone, works on each element alone and maps 0 to the
 // code that stands for it, so it may as well come first.
@@ -15,6 +20,7 @@
 
 #include "adze/integer.h"
 #include "adze/quant.h"
+#include "engine/integer/instructions.h"
 #include "engine/integer/ops.h"
 #include "engine/value_map.h"
 
@@ -47,7 +53,16 @@ struct Layer {
   Node* last = nullptr;  // whose output is the layer's
   std::string before, after;
   std::optional<Value> residual;
+  // AscendQuant and AscendAntiQuant between the layer and the addition, and behind the residual.
+  Node* own_anti = nullptr;
+  Node* residual_anti = nullptr;
 };
+
+// The AscendQuant before an AscendAntiQuant; null if there is none or not of codes.
+Node* QuantBefore(const Node& anti) {
+  Node* quant = anti.input(0).node;
+  return quant->op() == "AscendQuant" && QuantizerOf(*quant).bits <= 8 ? quant : nullptr;
+}
 
 class Lowering {
  public:
@@ -60,7 +75,7 @@ class Lowering {
     std::map<std::string, Value> codes;
     shapes_ = InferShapes(*graph_);
     for (Node* node : graph_->TopologicalOrder()) {
-      if (node->def() && node->def()->quant && QuantBefore(*node)) LowerLayer(*node);
+      if (node->def() && node->def()->quant && DataQuant(*node)) LowerLayer(*node);
     }
     graph_->Prune();
     for (Node* node : graph_->nodes()) DropUnusedReal(*node);
@@ -74,7 +89,7 @@ class Lowering {
  private:
   using Place = std::pair<std::string, int>;  // node and output
 
-  static Node* QuantBefore(Node& node) {
+  static Node* DataQuant(Node& node) {
     const int data = node.def()->quant->data_input;
     Node* quant = data < node.num_inputs() ? node.input(data).node : nullptr;
     return quant && quant->op() == "AscendQuant" ? quant : nullptr;
@@ -86,7 +101,8 @@ class Lowering {
   }
 
   void LowerLayer(Node& node) {
-    Layer layer{.node = &node, .quant = QuantBefore(node)};
+    Layer layer{.node = &node, .quant = DataQuant(node)};
+    seen_.insert(&node);
     std::string reason = FindParts(layer);
     if (reason.empty()) {
       FindEpilogue(layer);
@@ -199,23 +215,57 @@ class Lowering {
     return "";
   }
 
-  // Activations and one addition of a real value behind the layer, each the only reader of the one
-  // before.
+  // Activations and one addition behind the layer, each the only reader of the one before.
   void FindEpilogue(Layer& layer) const {
-    for (Node* next; (next = OnlyReader(layer.last->output())); layer.last = next) {
+    while (Node* next = OnlyReader(layer.last->output())) {
       std::string& activation = layer.residual ? layer.after : layer.before;
       if ((next->op() == "Relu" || next->op() == "Relu6") && activation.empty()) {
         activation = next->op();
+        layer.last = next;
         continue;
       }
-      if (layer.residual || (next->op() != "Add" && next->op() != "AddV2")) return;
-      const Value other = next->input(next->input(0) == layer.last->output() ? 1 : 0);
-      if (other.node->IsConst() || !SameShape(other, layer.last->output()) ||
-          DependsOn(other, *layer.node)) {
-        return;
-      }
-      layer.residual = other;
+      if (layer.residual || !FindAddition(layer)) return;
     }
+  }
+
+  bool FindAddition(Layer& layer) const {
+    Node* own = layer.last;
+    Node* anti = nullptr;
+    Node* next = OnlyReader(own->output());
+    if (next->op() == "AscendQuant") {
+      anti = OnlyReader(next->output());
+      if (!anti || anti->op() != "AscendAntiQuant" || !QuantBefore(*anti)) return false;
+      own = anti;
+      next = OnlyReader(own->output());
+    }
+    if (!next || (next->op() != "Add" && next->op() != "AddV2")) return false;
+    const Value other = next->input(next->input(0) == own->output() ? 1 : 0);
+    if (other.node->IsConst() || !SameShape(other, own->output()) ||
+        DependsOn(other, *layer.node)) {
+      return false;
+    }
+    if (other.node->op() == "AscendAntiQuant" && QuantBefore(*other.node)) {
+      // The last layer adds: the addends of others are codes by then.
+      if (EndsLaterLayer(*other.node)) return false;
+      layer.residual_anti = other.node;
+    }
+    layer.own_anti = anti;
+    layer.residual = other;
+    layer.last = next;
+    return true;
+  }
+
+  // Whether the value is the result of a layer that has still to be lowered and could do this
+  // addition.
+  bool EndsLaterLayer(Node& anti) const {
+    Node* node = QuantBefore(anti);
+    if (!OnlyReader(anti.output()) || !OnlyReader(node->output())) return false;
+    node = node->input(0).node;
+    if (node->op() == "Relu" || node->op() == "Relu6") node = node->input(0).node;
+    if (node->op() != "AscendDequant" || !OnlyReader(node->output())) return false;
+    node = node->input(0).node;
+    if (node->op() == "BiasAdd") node = node->input(0).node;
+    return !seen_.contains(node);
   }
 
   static bool DependsOn(Value value, const Node& node) {
@@ -257,8 +307,13 @@ class Lowering {
     }
     inputs.push_back(graph_->AddConst(name + "/scale", Tensor::Vector(layer.scale)).output());
     if (layer.bias) inputs.push_back(graph_->AddConst(name + "/bias", *layer.bias).output());
-    if (layer.residual) inputs.push_back(*layer.residual);
     AttrMap attrs = node.attrs();
+    if (layer.residual_anti) {
+      inputs.push_back(AddResidualCodes(*layer.residual_anti, attrs));
+    } else if (layer.residual) {
+      inputs.push_back(*layer.residual);
+    }
+    if (layer.own_anti) SetOwnQuantizer(*layer.own_anti, attrs);
     // TensorFlow 1.15 ignores them.
     if (node.op() == "DepthwiseConv2dNative") attrs.erase("dilations");
     for (const auto& [key, value] : AttrMap{{"zero", quantizer.zero_code()},
@@ -275,6 +330,26 @@ class Lowering {
     if (traits.data_input == 0 && traits.weight_input && node.op() != "MatMul") FoldPad(lowered);
     graph_->ReplaceUses(layer.last->output(), lowered.output());
     original_[&lowered] = layer.last;
+  }
+
+  Value AddResidualCodes(const Node& anti, AttrMap& attrs) {
+    const Node& quant = *QuantBefore(anti);
+    const Quantizer quantizer = QuantizerOf(quant);
+    const Value codes = CodesOf(quant.input(0), quantizer);
+    codes_[quant.name()] = {codes.node->name(), codes.index};
+    attrs.insert_or_assign("residual_is_codes", true);
+    attrs.insert_or_assign("residual_zero", quantizer.zero_code());
+    attrs.insert_or_assign("residual_step", anti.attr<float>("scale"));
+    return codes;
+  }
+
+  static void SetOwnQuantizer(const Node& anti, AttrMap& attrs) {
+    const Quantizer quantizer = QuantizerOf(*QuantBefore(anti));
+    attrs.insert_or_assign("quantizes_own", true);
+    attrs.insert_or_assign("own_scale", quantizer.inverse_scale);
+    attrs.insert_or_assign("own_step", anti.attr<float>("scale"));
+    attrs.insert_or_assign("own_zero", quantizer.zero_code());
+    attrs.insert_or_assign("own_bits", quantizer.bits);
   }
 
   // A Pad of codes that only this node reads becomes its attribute.
@@ -380,7 +455,7 @@ class Lowering {
   std::optional<Graph> graph_;
   ShapeMap shapes_;
   std::unordered_map<const Node*, Node*> original_;  // of lowered layers: their last node
-  std::unordered_set<const Node*> made_, moved_, gives_codes_only_;
+  std::unordered_set<const Node*> seen_, made_, moved_, gives_codes_only_;
   ValueMap<std::vector<std::pair<Quantizer, Value>>> known_;
   std::map<std::string, Place> codes_;
   std::string node_name_, node_op_;
@@ -388,6 +463,9 @@ class Lowering {
 
 }  // namespace
 
-IntegerGraph LowerToIntegers(const Graph& quantized) { return Lowering(quantized).Run(); }
+IntegerGraph LowerToIntegers(const Graph& quantized) {
+  integer::CurrentInstructions();  // says at once what is wrong with ADZE_INSTRUCTIONS
+  return Lowering(quantized).Run();
+}
 
 }  // namespace adze

@@ -8,11 +8,14 @@ namespace adze::integer {
 // attributes of the op X, with integers for data and weight, and then
 //   scale     float32 [1] or [channels]: what a sum is multiplied with
 //   bias      int32 [channels], if `has_bias`
-//   residual  float32 like the result, if `has_residual`
+//   residual  like the result, if `has_residual`: float32, or codes if `residual_is_codes`
 // and the attributes
 //   zero            code of real zero in the data
 //   pad             rows before, after, columns before, after: real zeros around the data
 //   before, after   activation before and after the residual is added: "", "Relu", "Relu6"
+//   residual_zero, residual_step      code of zero and scale of a residual that is codes
+//   quantizes_own   whether what the residual is added to is quantized before, by
+//   own_scale, own_step, own_zero, own_bits   1 / scale, scale, code of zero, bits
 //   gives_real, gives_codes           which outputs there are, in this order
 //   next_scale, next_zero, next_bits  of the codes given: 1 / scale, code of zero, bits
 std::unique_ptr<OpRegistry> WithIntegerOps(const OpRegistry& base);

@@ -37,6 +37,7 @@ void Largest(const uint8_t* codes, int64_t count, uint8_t* out) {
 
 }  // namespace
 
-const Instructions kPlain = {"plain C++", RunTile, RunDepthwise, FinishMeans, Quantize, Largest};
+const Instructions kPlain = {"plain C++", "plain",  RunTile, RunDepthwise,
+                             FinishMeans, Quantize, Largest};
 
 }  // namespace adze::integer

@@ -17,14 +17,23 @@ ADZE_INLINE float Clamp(float value, float high) {
   return above > high ? high : above;
 }
 
-ADZE_INLINE uint8_t CodeOf(float real, const Epilogue& e) {
-  const float scaled = real * e.next_scale;
-  const float low = scaled > -65536 ? scaled : -65536.0f;
+// The nearest integer, half to even, of what is within +-65536; that, of what is beyond.
+ADZE_INLINE int32_t Rounded(float value) {
+  const float low = value > -65536 ? value : -65536.0f;
   const float clipped = low < 65536 ? low : 65536.0f;
   // Adding 1.5 * 2^23 leaves no bits for the fraction: rounds half to even.
   constexpr float kMagic = 12582912;
-  const auto rounded = static_cast<int32_t>((clipped + kMagic) - kMagic);
-  return static_cast<uint8_t>(std::min(std::max(rounded + e.next_zero, e.low), e.high));
+  return static_cast<int32_t>((clipped + kMagic) - kMagic);
+}
+
+ADZE_INLINE uint8_t CodeOf(float real, const Epilogue& e) {
+  const int32_t code = Rounded(real * e.next_scale) + e.next_zero;
+  return static_cast<uint8_t>(std::min(std::max(code, e.low), e.high));
+}
+
+ADZE_INLINE float Requantized(float real, const Epilogue::Own& own) {
+  const int32_t integer = std::min(std::max(Rounded(real * own.scale), own.low), own.high);
+  return static_cast<float>(integer) * own.step;
 }
 
 template <typename Sum>
@@ -33,7 +42,12 @@ ADZE_INLINE void Finish(const Sum* sums, const float* scale, int64_t count, int6
   for (int64_t i = 0; i < count; ++i) {
     float real = static_cast<float>(sums[i]) * scale[i];
     if (e.clamps_before) real = Clamp(real, e.before_high);
+    if (e.quantizes_own) real = Requantized(real, e.own);
     if (e.has_residual) real += places.residual[first + i];
+    if (e.has_residual_codes) {
+      const int32_t integer = int32_t{places.residual_codes[first + i]} - e.residual_zero;
+      real += static_cast<float>(integer) * e.residual_step;
+    }
     if (e.clamps_after) real = Clamp(real, e.after_high);
     if (e.gives_real) places.real[first + i] = real;
     if (e.gives_codes) places.codes[first + i] = CodeOf(real, e);

@@ -15,7 +15,9 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
 
+#if !defined(ADZE_VNNI)  // tests have the instructions as loops
 #define ADZE_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
+#endif
 #define ADZE_VNNI_INLINE ADZE_VNNI __attribute__((always_inline)) inline
 
 namespace adze::integer {
@@ -24,19 +26,26 @@ namespace {
 // The numbers of an epilogue, a register each, and what it does. A copy, since a store of codes
 // might change the epilogue, as far as the compiler knows.
 struct Constants {
-  __m512 before_high, after_high, next_scale;
-  __m512i next_zero, low, high;
+  __m512 before_high, after_high, next_scale, own_scale, own_step, residual_step;
+  __m512i next_zero, low, high, own_low, own_high, residual_zero;
   bool clamps_before, has_residual, clamps_after, gives_real, gives_codes, is_wide;
   bool adds_zero, has_low, has_high;
+  bool quantizes_own, own_is_wide, has_residual_codes;
 };
 
 ADZE_VNNI_INLINE Constants Load(const Epilogue& e) {
   return {.before_high = _mm512_set1_ps(e.before_high),
           .after_high = _mm512_set1_ps(e.after_high),
           .next_scale = _mm512_set1_ps(e.next_scale),
+          .own_scale = _mm512_set1_ps(e.own.scale),
+          .own_step = _mm512_set1_ps(e.own.step),
+          .residual_step = _mm512_set1_ps(e.residual_step),
           .next_zero = _mm512_set1_epi32(e.next_zero),
           .low = _mm512_set1_epi32(e.low),
           .high = _mm512_set1_epi32(e.high),
+          .own_low = _mm512_set1_epi32(e.own.low),
+          .own_high = _mm512_set1_epi32(e.own.high),
+          .residual_zero = _mm512_set1_epi32(e.residual_zero),
           .clamps_before = e.clamps_before,
           .has_residual = e.has_residual,
           .clamps_after = e.clamps_after,
@@ -45,29 +54,42 @@ ADZE_VNNI_INLINE Constants Load(const Epilogue& e) {
           .is_wide = e.is_wide,
           .adds_zero = e.next_zero != 0,
           .has_low = e.low != 0,
-          .has_high = e.high != 255};
+          .has_high = e.high != 255,
+          .quantizes_own = e.quantizes_own,
+          .own_is_wide = e.own.is_wide,
+          .has_residual_codes = e.has_residual_codes};
 }
 
-// Those of a layer that gives codes alone and whose activation clipping to 0..255 brings about.
-ADZE_VNNI_INLINE bool IsSimple(const Constants& k) {
-  return k.gives_codes && !(k.clamps_before || k.has_residual || k.clamps_after || k.gives_real ||
-                            k.is_wide || k.adds_zero || k.has_low || k.has_high);
+// What the inner loops of most layers do, known when they are compiled.
+enum class Kind {
+  kAny,
+  kSimple,    // gives codes alone; clipping to 0..255 brings its activation about
+  kResidual,  // adds a real skip path and goes on from it
+  kJoint,     // adds integers to integers and gives codes alone
+};
+
+ADZE_VNNI_INLINE Kind KindOf(const Constants& k) {
+  const bool adds_codes = k.quantizes_own || k.has_residual_codes;
+  if (!k.gives_codes || k.clamps_before || k.has_low || k.has_high) return Kind::kAny;
+  if (k.gives_real) {
+    const bool is_residual =
+        k.has_residual && k.clamps_after && k.is_wide && !k.adds_zero && !adds_codes;
+    return is_residual ? Kind::kResidual : Kind::kAny;
+  }
+  if (k.has_residual || k.clamps_after || k.is_wide) return Kind::kAny;
+  if (!adds_codes) return k.adds_zero ? Kind::kAny : Kind::kSimple;
+  return k.quantizes_own && k.has_residual_codes && !k.own_is_wide ? Kind::kJoint : Kind::kAny;
 }
-ADZE_VNNI_INLINE Constants Simple(Constants k) {
+
+// The same constants, so that the compiler knows what they are.
+template <Kind kKind>
+ADZE_VNNI_INLINE Constants Known(Constants k) {
+  if (kKind == Kind::kAny) return k;
   k.gives_codes = true;
-  k.clamps_before = k.has_residual = k.clamps_after = k.gives_real = k.is_wide = false;
-  k.adds_zero = k.has_low = k.has_high = false;
-  return k;
-}
-
-// Those of a layer that adds a skip path and goes on from it.
-ADZE_VNNI_INLINE bool IsResidual(const Constants& k) {
-  return k.gives_codes && k.gives_real && k.has_residual && k.clamps_after && k.is_wide &&
-         !(k.clamps_before || k.adds_zero || k.has_low || k.has_high);
-}
-ADZE_VNNI_INLINE Constants Residual(Constants k) {
-  k.gives_codes = k.gives_real = k.has_residual = k.clamps_after = k.is_wide = true;
-  k.clamps_before = k.adds_zero = k.has_low = k.has_high = false;
+  k.clamps_before = k.has_low = k.has_high = k.own_is_wide = false;
+  k.gives_real = k.has_residual = k.clamps_after = k.is_wide = kKind == Kind::kResidual;
+  k.quantizes_own = k.has_residual_codes = kKind == Kind::kJoint;
+  k.adds_zero = kKind == Kind::kJoint;  // of 0 too
   return k;
 }
 
@@ -76,23 +98,47 @@ ADZE_VNNI_INLINE __m512 Clamp(__m512 value, __m512 high) {
   return _mm512_min_ps(high, _mm512_max_ps(_mm512_setzero_ps(), value));
 }
 
-ADZE_VNNI_INLINE __m512 RealOf(__m512 sum, __m512 scale, const Constants& k, const float* residual,
-                               __mmask16 mask) {
+// Within what an int32 holds.
+ADZE_VNNI_INLINE __m512 Narrowed(__m512 scaled) {
+  return _mm512_min_ps(_mm512_set1_ps(65536), _mm512_max_ps(scaled, _mm512_set1_ps(-65536)));
+}
+
+ADZE_VNNI_INLINE __m512 Requantized(__m512 real, const Constants& k) {
+  const __m512 scaled = _mm512_mul_ps(real, k.own_scale);
+  const __m512i integers = _mm512_cvtps_epi32(k.own_is_wide ? Narrowed(scaled) : scaled);
+  const __m512i clipped = _mm512_min_epi32(_mm512_max_epi32(integers, k.own_low), k.own_high);
+  return _mm512_mul_ps(_mm512_cvtepi32_ps(clipped), k.own_step);
+}
+
+ADZE_VNNI_INLINE __m512 RealOf(__m512i codes, const Constants& k) {
+  const __m512i integers = _mm512_sub_epi32(codes, k.residual_zero);
+  return _mm512_mul_ps(_mm512_cvtepi32_ps(integers), k.residual_step);
+}
+
+// `at`: element of the result, of 16 of which those of the mask exist.
+ADZE_VNNI_INLINE __m512 RealOf(__m512 sum, __m512 scale, const Constants& k, const Places& places,
+                               int64_t at, __mmask16 mask) {
   __m512 real = _mm512_mul_ps(sum, scale);
   if (k.clamps_before) real = Clamp(real, k.before_high);
-  if (k.has_residual) real = _mm512_add_ps(real, _mm512_maskz_loadu_ps(mask, residual));
+  if (k.quantizes_own) real = Requantized(real, k);
+  if (k.has_residual) {
+    real = _mm512_add_ps(real, _mm512_maskz_loadu_ps(mask, places.residual + at));
+  }
+  if (k.has_residual_codes) {
+    const __m128i codes =
+        mask == 0xffff
+            ? _mm_loadu_si128(reinterpret_cast<const __m128i*>(places.residual_codes + at))
+            : _mm_maskz_loadu_epi8(mask, places.residual_codes + at);
+    real = _mm512_add_ps(real, RealOf(_mm512_cvtepu8_epi32(codes), k));
+  }
   if (k.clamps_after) real = Clamp(real, k.after_high);
   return real;
 }
 
 // Codes before they are clipped to 0..255.
 ADZE_VNNI_INLINE __m512i CodesOf(__m512 real, const Constants& k) {
-  __m512 scaled = _mm512_mul_ps(real, k.next_scale);
-  if (k.is_wide) {
-    const __m512 most = _mm512_set1_ps(65536);
-    scaled = _mm512_min_ps(most, _mm512_max_ps(scaled, _mm512_set1_ps(-65536)));
-  }
-  __m512i codes = _mm512_cvtps_epi32(scaled);
+  const __m512 scaled = _mm512_mul_ps(real, k.next_scale);
+  __m512i codes = _mm512_cvtps_epi32(k.is_wide ? Narrowed(scaled) : scaled);
   if (k.adds_zero) codes = _mm512_add_epi32(codes, k.next_zero);
   if (k.has_low) codes = _mm512_max_epi32(codes, k.low);
   if (k.has_high) codes = _mm512_min_epi32(codes, k.high);
@@ -110,7 +156,7 @@ ADZE_VNNI_INLINE void StoreReal(__m512 real, __mmask16 mask, float* out) {
 
 ADZE_VNNI_INLINE void FinishVector(__m512 sum, __m512 scale, __mmask16 mask, int64_t at,
                                    const Constants& k, const Places& places) {
-  const __m512 real = RealOf(sum, scale, k, places.residual + at, mask);
+  const __m512 real = RealOf(sum, scale, k, places, at, mask);
   if (k.gives_real) StoreReal(real, mask, places.real + at);
   if (k.gives_codes) {
     const __m512i codes = _mm512_max_epi32(CodesOf(real, k), _mm512_setzero_si512());
@@ -174,7 +220,7 @@ ADZE_VNNI_INLINE void FinishRows(const int32_t* sums, int rows, const Tile& tile
     for (int v = 0; v < kV; ++v) {
       const int64_t of_vector = at + v * kLanes;
       const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums + v * kLanes));
-      const __m512 real = RealOf(sum, scales[v], k, to.residual + of_vector, masks[v]);
+      const __m512 real = RealOf(sum, scales[v], k, to, of_vector, masks[v]);
       if (k.gives_real) StoreReal(real, masks[v], to.real + of_vector);
       if (k.gives_codes) codes[v] = CodesOf(real, k);
     }
@@ -186,12 +232,15 @@ template <int kV>
 ADZE_VNNI void FinishTile(const int32_t* sums, int rows, const Tile& tile, const Epilogue& e,
                           const Places& places) {
   const Constants k = Load(e);
-  if (IsSimple(k)) {
-    FinishRows<kV>(sums, rows, tile, Simple(k), places);
-  } else if (IsResidual(k)) {
-    FinishRows<kV>(sums, rows, tile, Residual(k), places);
-  } else {
-    FinishRows<kV>(sums, rows, tile, k, places);
+  switch (KindOf(k)) {
+    case Kind::kSimple:
+      return FinishRows<kV>(sums, rows, tile, Known<Kind::kSimple>(k), places);
+    case Kind::kResidual:
+      return FinishRows<kV>(sums, rows, tile, Known<Kind::kResidual>(k), places);
+    case Kind::kJoint:
+      return FinishRows<kV>(sums, rows, tile, Known<Kind::kJoint>(k), places);
+    case Kind::kAny:
+      return FinishRows<kV>(sums, rows, tile, k, places);
   }
 }
 
@@ -318,11 +367,11 @@ ADZE_VNNI_INLINE void FinishDepthwise(const __m512i sums[4], const DepthwiseRow&
                                       const __m512 scales[4], const Epilogue& e, const Constants& k,
                                       const Places& places) {
   const int64_t at = row.first + x * row.channels + block.channel;
-  if (k.gives_codes && !k.gives_real && !k.has_residual) {
+  if (k.gives_codes && !k.gives_real && !k.has_residual && !k.has_residual_codes) {
     __m512i codes[4];
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v) {
-      codes[v] = CodesOf(RealOf(_mm512_cvtepi32_ps(sums[v]), scales[v], k, nullptr, 0), k);
+      codes[v] = CodesOf(RealOf(_mm512_cvtepi32_ps(sums[v]), scales[v], k, {}, 0, 0), k);
     }
     Store<4>(Pack(codes), block.count, places.codes + at);
     return;
@@ -418,8 +467,8 @@ ADZE_VNNI void RunDepthwise(const DepthwiseRow& given, const Epilogue& e, const 
     }
     if (quads != 1 || row.kernel_width != 3) {
       RunBlock<0>(row, block, e, k, places);
-    } else if (IsSimple(k)) {
-      RunBlock<3>(row, block, e, Simple(k), places);
+    } else if (KindOf(k) == Kind::kSimple) {
+      RunBlock<3>(row, block, e, Known<Kind::kSimple>(k), places);
     } else {
       RunBlock<3>(row, block, e, k, places);
     }
@@ -428,7 +477,8 @@ ADZE_VNNI void RunDepthwise(const DepthwiseRow& given, const Epilogue& e, const 
 
 }  // namespace
 
-const Instructions kVnni = {"AVX512-VNNI", RunTileOf, RunDepthwise, FinishMeans, Quantize, Largest};
+const Instructions kVnni = {"AVX512-VNNI", "vnni",   RunTileOf, RunDepthwise,
+                            FinishMeans,   Quantize, Largest};
 
 }  // namespace adze::integer
 #endif
