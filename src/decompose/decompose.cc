@@ -261,10 +261,14 @@ std::vector<LayerDecomposition> Decompose(Graph& graph, const DecomposeOptions& 
     weights[found->second].readers.push_back(&convolution);
   }
   if (by_edits) {
-    DecomposeOptions all = options;
-    all.method = "auto";
-    all.pointwise = true;
-    RequireMemory(Ways::BytesFor(weights, all), AvailableMemory(),
+    int64_t bytes = Ways::MomentsBytes(weights, options);
+    const auto& methods = Builtin<DecompositionMethodRegistry>().all();
+    for (const SharedWeight& shared : weights) {
+      const DecompositionEdit& edit = *edits.at(shared.first().node->name());
+      const auto method = methods.find(edit.method);
+      if (method != methods.end()) bytes += method->second.bytes(shared.first(), edit.weighed);
+    }
+    RequireMemory(bytes, AvailableMemory(),
                   "decomposing " + std::to_string(weights.size()) + " layers");
   } else if (options.method == "amct") {
     for (const SharedWeight& shared : weights) {

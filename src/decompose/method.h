@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -56,8 +57,8 @@ struct DecompositionMethod {
       shapes;
   // Memory that this takes at most, with or without moments.
   std::function<int64_t(const Convolution&, bool weighed)> bytes;
-  // Whether "auto" tries it.
-  bool in_auto = true;
+  // Kernels of more weights "auto" does not try it for: it would take too long.
+  int64_t most_in_auto = std::numeric_limits<int64_t>::max();
 };
 
 class DecompositionMethodRegistry {

@@ -17,8 +17,9 @@ std::vector<const DecompositionMethod*> MethodsFor(const Convolution& convolutio
   std::vector<const DecompositionMethod*> methods;
   const bool by_svd = options.pointwise && convolution.height() * convolution.width() == 1;
   for (const auto& [name, method] : Builtin<DecompositionMethodRegistry>().all()) {
+    const bool is_small = convolution.kernel.num_elements() <= method.most_in_auto;
     const bool wanted = by_svd                     ? name == "channel"
-                        : options.method == "auto" ? method.in_auto
+                        : options.method == "auto" ? is_small
                                                    : options.method == name;
     if (wanted && method.takes(convolution)) methods.push_back(&method);
   }

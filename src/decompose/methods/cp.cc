@@ -249,8 +249,8 @@ class CpSplit : public SplitKernel {
     if (above == gains_.begin()) ++above;
     if (above == gains_.end()) --above;
     const auto below = std::prev(above);
-    const double part = static_cast<double>(rank - below->first) /
-                        static_cast<double>(above->first - below->first);
+    const double part =
+        static_cast<double>(rank - below->first) / static_cast<double>(above->first - below->first);
     return std::exp(below->second + part * (above->second - below->second));
   }
 
@@ -294,7 +294,8 @@ void register_cp(DecompositionMethodRegistry& methods) {
                },
                .shapes = [](const Shape& kernel, const std::string&,
                             const std::vector<int64_t>& ranks) { return FactorsOf(kernel, ranks); },
-               .bytes = CpBytes});
+               .bytes = CpBytes,
+               .most_in_auto = 150000});  // 128 x 128 x 3 x 3: some seconds
 }
 
 }  // namespace adze
