@@ -295,7 +295,7 @@ void register_cp(DecompositionMethodRegistry& methods) {
                .shapes = [](const Shape& kernel, const std::string&,
                             const std::vector<int64_t>& ranks) { return FactorsOf(kernel, ranks); },
                .bytes = CpBytes,
-               .most_in_auto = 150000});  // 128 x 128 x 3 x 3: some seconds
+               .most_in_auto = 0});  // minutes for the kernels of a ResNet-50
 }
 
 }  // namespace adze
