@@ -78,6 +78,12 @@ def table(header, rows, text_columns=1):
     return "\n".join("| " + " | ".join(line) + " |" for line in [header, rule, *rows])
 
 
+def rows_between(path, begin, end):
+    """The rows of the table that is there."""
+    lines = path.read_text().split(begin)[1].split(end)[0].strip().splitlines()[2:]
+    return [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
+
+
 def replace_between(path, begin, end, text):
     before, rest = path.read_text().split(begin)
     path.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")

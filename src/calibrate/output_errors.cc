@@ -44,7 +44,7 @@ class MeasuredLayer {
 
   Sums Of(const Tensor& data, int64_t samples, uint64_t seed) const {
     // Wide layers take long and have many values at each position.
-    constexpr int64_t kWork = int64_t{1} << 26, kLeast = 256, kMost = 2048;
+    constexpr int64_t kWork = int64_t{1} << 25, kLeast = 256, kMost = 2048;
     const int64_t all = std::clamp(kWork / (form_.row_size() * form_.outputs), kLeast, kMost);
     const std::vector<int64_t> chosen =
         ChoosePositions(OutputPositions(node_, data), std::max<int64_t>(1, all / samples), seed);

@@ -19,7 +19,8 @@ class RowProduct {
 
  private:
   LayerForm form_;
-  std::vector<float> weight_;  // [groups, inputs, outputs]
+  bool by_input_ = false;
+  std::vector<float> weight_;  // [groups, inputs, outputs]; by_input_: [inputs, groups]
 };
 
 // sums[groups, inputs, outputs] += rowsᵀ values, for values [rows, groups, outputs].
