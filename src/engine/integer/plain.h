@@ -26,36 +26,64 @@ ADZE_INLINE int32_t Rounded(float value) {
   return static_cast<int32_t>((clipped + kMagic) - kMagic);
 }
 
-ADZE_INLINE uint8_t CodeOf(float real, const Epilogue& e) {
-  const int32_t code = Rounded(real * e.next_scale) + e.next_zero;
-  return static_cast<uint8_t>(std::min(std::max(code, e.low), e.high));
+// A store of codes might change the epilogue, as far as the compiler knows: what loops need is in
+// variables of their own, so that they are vectorized.
+ADZE_INLINE void CodesOf(const float* reals, int64_t count, const Epilogue& e, uint8_t* codes) {
+  const float scale = e.next_scale;
+  const int32_t zero = e.next_zero, low = e.low, high = e.high;
+  for (int64_t i = 0; i < count; ++i) {
+    const int32_t code = Rounded(reals[i] * scale) + zero;
+    codes[i] = static_cast<uint8_t>(std::min(std::max(code, low), high));
+  }
 }
 
-ADZE_INLINE float Requantized(float real, const Epilogue::Own& own) {
-  const int32_t integer = std::min(std::max(Rounded(real * own.scale), own.low), own.high);
-  return static_cast<float>(integer) * own.step;
+// The steps of up to 64 sums, one after the other.
+template <typename Sum>
+ADZE_INLINE void FinishBlock(const Sum* sums, const float* scale, int64_t count, int64_t first,
+                             const Epilogue& e, const Places& places) {
+  float reals[64];
+  for (int64_t i = 0; i < count; ++i) reals[i] = static_cast<float>(sums[i]) * scale[i];
+  if (e.clamps_before) {
+    const float high = e.before_high;
+    for (int64_t i = 0; i < count; ++i) reals[i] = Clamp(reals[i], high);
+  }
+  if (e.quantizes_own) {
+    const Epilogue::Own own = e.own;
+    for (int64_t i = 0; i < count; ++i) {
+      const int32_t integer = Rounded(reals[i] * own.scale);
+      reals[i] = static_cast<float>(std::min(std::max(integer, own.low), own.high)) * own.step;
+    }
+  }
+  if (e.has_residual) {
+    const float* residual = places.residual + first;
+    for (int64_t i = 0; i < count; ++i) reals[i] += residual[i];
+  }
+  if (e.has_residual_codes) {
+    const uint8_t* residual = places.residual_codes + first;
+    const int32_t zero = e.residual_zero;
+    const float step = e.residual_step;
+    for (int64_t i = 0; i < count; ++i) {
+      reals[i] += static_cast<float>(int32_t{residual[i]} - zero) * step;
+    }
+  }
+  if (e.clamps_after) {
+    const float high = e.after_high;
+    for (int64_t i = 0; i < count; ++i) reals[i] = Clamp(reals[i], high);
+  }
+  if (e.gives_real) std::copy_n(reals, count, places.real + first);
+  if (e.gives_codes) CodesOf(reals, count, e, places.codes + first);
 }
 
 template <typename Sum>
 ADZE_INLINE void Finish(const Sum* sums, const float* scale, int64_t count, int64_t first,
                         const Epilogue& e, const Places& places) {
-  for (int64_t i = 0; i < count; ++i) {
-    float real = static_cast<float>(sums[i]) * scale[i];
-    if (e.clamps_before) real = Clamp(real, e.before_high);
-    if (e.quantizes_own) real = Requantized(real, e.own);
-    if (e.has_residual) real += places.residual[first + i];
-    if (e.has_residual_codes) {
-      const int32_t integer = int32_t{places.residual_codes[first + i]} - e.residual_zero;
-      real += static_cast<float>(integer) * e.residual_step;
-    }
-    if (e.clamps_after) real = Clamp(real, e.after_high);
-    if (e.gives_real) places.real[first + i] = real;
-    if (e.gives_codes) places.codes[first + i] = CodeOf(real, e);
+  for (int64_t i = 0; i < count; i += 64) {
+    FinishBlock(sums + i, scale + i, std::min<int64_t>(count - i, 64), first + i, e, places);
   }
 }
 
 ADZE_INLINE void Quantize(const float* values, int64_t count, const Epilogue& e, uint8_t* codes) {
-  for (int64_t i = 0; i < count; ++i) codes[i] = CodeOf(values[i], e);
+  CodesOf(values, count, e, codes);
 }
 
 ADZE_INLINE void Largest(const uint8_t* codes, int64_t count, uint8_t* out) {
