@@ -104,7 +104,10 @@ ADZE_INLINE void RunDepthwise(const DepthwiseRow& row, const Epilogue& e, const 
           const bool inside = column >= 0 && column < row.width && row.rows[ky] != row.outside;
           const uint8_t* codes =
               (inside ? row.rows[ky] + column * row.channels : row.outside) + channel;
-          for (int64_t i = 0; i < count; ++i) sums[i] += int32_t{codes[i]} * weights[i];
+          // A product of a code and a weight fits 16 bits, which multiply faster than 32.
+          for (int64_t i = 0; i < count; ++i) {
+            sums[i] += static_cast<int16_t>(int16_t{codes[i]} * int16_t{weights[i]});
+          }
         }
       }
       Finish(sums, row.scale + channel, count, row.first + x * row.channels + channel, e, places);
