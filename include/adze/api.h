@@ -86,7 +86,8 @@ struct PlanOptions {
   // Whether the inputs of skip paths' additions are quantized too; overrides the config's.
   std::optional<bool> joint = {};
   bool equalize = false;  // cross-layer equalization, also where the config does not ask for it
-  bool absorb_biases = false;  // high-bias absorption, likewise
+  bool absorb_biases = false;     // high-bias absorption, likewise
+  bool takes_retraining = false;  // whether the config may be one of retraining
 };
 Plan MakePlan(const Graph& prepared, const PlanOptions& options);
 

@@ -43,6 +43,7 @@ class PassRegistry {
 // The order of passes, with reasons: passes/pipelines.cc.
 std::vector<std::string> FreezePipeline();   // before variables become constants
 std::vector<std::string> PreparePipeline();  // before quantizing
+std::vector<std::string> TrainPipeline();    // before training with batch norm kept
 
 // Runs the passes in order, each repeated until it changes nothing, logs time and node counts at
 // debug level, and returns the warnings.

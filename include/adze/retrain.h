@@ -35,6 +35,13 @@ struct TrainingOptions {
   std::string device = "cpu";    // or "cuda", "cuda:1"
   int64_t checkpoint_every = 0;  // steps; 0: only when stopped
   bool resume = false;           // goes on from the checkpoint
+  // Batch norm stays in the graph while it is trained (FusedBatchNorm between a layer and what
+  // follows): for so many steps it normalizes with each batch's own mean and variance, then these
+  // are estimated anew and frozen. 0: it is folded before training.
+  int64_t batch_norm_steps = 0;
+  // Where only a model's outputs are learned: one of so many samples is held out, and what did best
+  // on those is kept, the start included. 0: none, the last step's result is.
+  int64_t hold_out = 4;
 };
 
 struct RetrainOptions {
@@ -46,6 +53,9 @@ struct RetrainOptions {
   DataSource train;
   DataSource validation = {};  // may be empty
   PlanOptions plan = {};
+  // Override the config's ways to learn: "ulq", "lsq", "lsq_plus" or "tqt", and "arq", "ulq", "lsq"
+  // or "tqt" (src/retrain/methods).
+  std::string activation_method = {}, weight_method = {};
   TrainingOptions training = {};
   std::filesystem::path output_prefix;
   // Steps done, steps in all, loss.
@@ -59,6 +69,8 @@ struct RetrainResult {
   int64_t steps = 0, samples = 0;        // samples: of this run, without what it was resumed from
   double first_loss = 0, last_loss = 0;  // means of the first and the last twentieth of the steps
   double seconds = 0;                    // of training
+  // The loss on samples that were held out, at the start and of what was kept.
+  std::optional<double> held_out_first = {}, held_out_best = {};
   // On the validation data, if there is any: top-1 and agreement with the float model, as
   // fractions.
   std::optional<double> float_top1 = {}, calibrated_top1 = {}, retrained_top1 = {};
@@ -69,9 +81,9 @@ struct RetrainResult {
 
 // Quantization-aware retraining (reference section 8): fake-quantization in the forward pass, whose
 // ranges (ULQ) and weights (ARQ) are learned. Writes PREFIX_quantized.pb, PREFIX_fake_quant.pb,
-// PREFIX_quant.json and PREFIX_record.txt as Quantize does, the learned float model as
-// PREFIX_retrained.pb and as a TensorFlow checkpoint PREFIX_retrained.ckpt, and the losses as
-// PREFIX_losses.csv and, for TensorBoard, PREFIX_events.out.tfevents. In float only these last
+// PREFIX_quant.json, PREFIX_record.txt and PREFIX_config.json as Quantize does, the learned float
+// model as PREFIX_retrained.pb and as a TensorFlow checkpoint PREFIX_retrained.ckpt, and the losses
+// as PREFIX_losses.csv and, for TensorBoard, PREFIX_events.out.tfevents. In float only these last
 // four. In the library adze::retrain, which needs LibTorch.
 RetrainResult Retrain(const RetrainOptions& options);
 

@@ -48,6 +48,9 @@ Plan MakePlan(const Graph& prepared, const PlanOptions& options) {
   plan.quantizable = QuantizableLayers(prepared);
   plan.config = options.config.empty() ? BestConfig(plan.quantizable)
                                        : ReadConfig(options.config, plan.quantizable);
+  Require(options.takes_retraining || !plan.config.for_retraining, ErrorCode::kInvalidArgument,
+          "file '", options.config.string(),
+          "': this is a config of retraining; use adze retrain, or give one of calibration");
   if (options.symmetric) plan.config.activation_offset = false;
   for (auto& [name, layer] : plan.config.layers) {
     OverrideActivation(options, &layer.activation);

@@ -25,6 +25,7 @@ struct Flags {
   std::string teacher;
   bool in_float = false;
   int activation_bits = 0, weight_bits = 0;
+  std::string activation_method, weight_method;
   TrainingOptions training;
   int processes = 1;
   std::string output;
@@ -56,6 +57,8 @@ nlohmann::ordered_json ToJson(const RetrainResult& result) {
   const auto add = [&](const char* name, const std::optional<double>& value) {
     if (value) json[name] = *value;
   };
+  add("held_out_first_loss", result.held_out_first);
+  add("held_out_best_loss", result.held_out_best);
   add("float_top1", result.float_top1);
   add("calibrated_top1", result.calibrated_top1);
   add("retrained_top1", result.retrained_top1);
@@ -80,6 +83,12 @@ void Print(const RetrainResult& result, bool in_float) {
     fmt::print("{:<12} {:>9} {:>10}\n\n", "retrained", percent(result.retrained_top1),
                percent(result.retrained_agreement));
   }
+  if (result.held_out_best) {
+    fmt::print(
+        "loss on samples held out: {}{:.4g} of what was kept\n",
+        result.held_out_first ? fmt::format("{:.4g} at first, ", *result.held_out_first) : "",
+        *result.held_out_best);
+  }
   fmt::print(
       "{} steps in {:.1f} s ({:.0f} samples/s), loss {:.4g} at first, {:.4g} at last, wrote\n",
       result.steps, result.seconds,
@@ -101,6 +110,8 @@ void Run(const Flags& flags, bool quiet) {
                                   .skip_layers = flags.skip_layers,
                                   .activation_bits = flags.activation_bits,
                                   .weight_bits = flags.weight_bits},
+                         .activation_method = flags.activation_method,
+                         .weight_method = flags.weight_method,
                          .training = flags.training,
                          .output_prefix = flags.output};
   if (!flags.validation.empty()) {
@@ -179,6 +190,18 @@ void AddTrainingFlags(CLI::App& app, TrainingOptions& training) {
                  "Save PREFIX_retrain.ckpt each time that so many steps are done")
       ->check(CLI::PositiveNumber)
       ->type_name("STEPS");
+  app.add_option(
+         "--batch-norm-steps", training.batch_norm_steps,
+         "Keep batch norm for so many steps, by each batch's statistics; then estimate them "
+         "anew and freeze (default: fold it before training)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("STEPS");
+  app.add_option(
+         "--hold-out", training.hold_out,
+         "Without labels: hold out one of N samples and keep what did best on them; 0: none")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
+      ->capture_default_str();
   app.add_flag("--resume", training.resume, "Go on from PREFIX_retrain.ckpt");
 }
 
@@ -210,7 +233,8 @@ void Declare(CLI::App& app) {
   app.add_option("--teacher", flags->teacher,
                  "Model whose outputs distill and mse learn (default: MODEL as it is)")
       ->type_name("MODEL");
-  app.add_option("--config", flags->config, "AMCT JSON config or simplified .cfg")
+  app.add_option("--config", flags->config,
+                 "AMCT JSON config or simplified .cfg, of retraining or of calibration")
       ->type_name("FILE");
   app.add_option("--skip-layer", flags->skip_layers, "Leave this layer in float (may be repeated)")
       ->take_all()
@@ -220,6 +244,14 @@ void Declare(CLI::App& app) {
       ->check(CLI::IsMember({4, 8}));
   app.add_option("--weight-bits", flags->weight_bits, "Of weights (default: 8)")
       ->check(CLI::IsMember({4, 8}));
+  app.add_option(
+         "--activation-method", flags->activation_method,
+         "How ranges of activations are learned: ulq, lsq, lsq_plus or tqt (default: ulq, or "
+         "the config's)")
+      ->type_name("NAME");
+  app.add_option("--weight-method", flags->weight_method,
+                 "How scales of weights are: arq, ulq, lsq or tqt (default: arq, or the config's)")
+      ->type_name("NAME");
   AddTrainingFlags(app, flags->training);
   app.add_option(
          "--nproc", flags->processes,

@@ -146,6 +146,22 @@ void CheckTensors(const std::vector<TensorConfig>& tensors) {
   CheckUnique("tensor_quantize", names);
 }
 
+void CheckRetrain(const RetrainConfig& config) {
+  Require(config.clip_max.has_value() == config.clip_min.has_value(), kBad,
+          "clip_max and clip_min go together; give both or none");
+  if (!config.clip_max) return;
+  Require(*config.clip_max > 0, kBad, "clip_max is ", *config.clip_max,
+          ", but must be greater than zero");
+  Require(*config.clip_min < 0, kBad, "clip_min is ", *config.clip_min,
+          ", but must be less than zero");
+}
+
+void CheckRetrainBits(const LayerConfig& config, const LayerInfo& layer) {
+  const int activation = config.activation.num_bits, weight = config.weight.num_bits;
+  Require(layer.has_weight || (activation == 8 && weight == 8), kBad, "dst_type is INT4, which a ",
+          layer.op, " cannot have; use INT8");
+}
+
 void CheckAnyEnabled(const Config& config) {
   const bool any = !config.tensors.empty() ||
                    std::any_of(config.layers.begin(), config.layers.end(),

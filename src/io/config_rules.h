@@ -1,5 +1,7 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "adze/config.h"
 
 namespace adze {
@@ -37,5 +39,15 @@ inline constexpr const char* kAbsorbBiases = "high_bias_absorption";
 
 Config ParseJsonConfig(std::string_view text, const std::vector<LayerInfo>& layers);
 Config ParseSimplifiedConfig(std::string_view text, const std::vector<LayerInfo>& layers);
+
+// Those of retraining, and whether a text is one of them.
+bool IsJsonRetrainConfig(const nlohmann::json& root);
+Config ReadJsonRetrainConfig(const nlohmann::json& root, const std::vector<LayerInfo>& layers);
+bool IsSimplifiedRetrainConfig(std::string_view text);
+Config ParseSimplifiedRetrainConfig(std::string_view text, const std::vector<LayerInfo>& layers);
+// Section 6.2: both ends of a range or none, and their signs.
+void CheckRetrain(const RetrainConfig& config);
+// 4 or 8 bits, and no 4 bits for layers without a weight.
+void CheckRetrainBits(const LayerConfig& config, const LayerInfo& layer);
 
 }  // namespace adze

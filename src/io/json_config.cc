@@ -6,90 +6,13 @@
 #include "adze/error.h"
 #include "adze/registry.h"
 #include "io/config_rules.h"
+#include "io/json_fields.h"
 
 namespace adze {
 namespace {
 
 using nlohmann::json;
 constexpr ErrorCode kBad = ErrorCode::kInvalidArgument;
-
-// Parses, and refuses an object that has a key twice (the parser alone would keep the last).
-json ParseUnique(std::string_view text) {
-  std::vector<std::set<std::string>> open;
-  std::set<std::string> repeated;
-  const auto watch = [&](int, json::parse_event_t event, json& value) {
-    if (event == json::parse_event_t::object_start) open.emplace_back();
-    if (event == json::parse_event_t::object_end) open.pop_back();
-    if (event == json::parse_event_t::key) {
-      const std::string key = value.get<std::string>();
-      if (!open.back().insert(key).second) repeated.insert(key);
-    }
-    return true;
-  };
-  json result;
-  try {
-    result = json::parse(text, watch);
-  } catch (const json::exception& e) {
-    throw Error(ErrorCode::kBadFile, std::string("is not JSON: ") + e.what());
-  }
-  std::string names;
-  for (const std::string& name : repeated) names += (names.empty() ? "'" : ", '") + name + "'";
-  Require(repeated.empty(), kBad, "repeated keys: ", names);
-  return result;
-}
-
-// Named values of one JSON object; remembers which were asked for.
-class Fields {
- public:
-  Fields(const json& object, std::string what) : object_(object), what_(std::move(what)) {
-    Require(object.is_object(), kBad, what_, " must be an object, but is of type ",
-            object.type_name());
-  }
-  bool Has(const std::string& key) const { return object_.contains(key); }
-
-  bool Bool(const std::string& key, bool fallback) {
-    const json* value = Find(key, &json::is_boolean, "true or false");
-    return value ? value->get<bool>() : fallback;
-  }
-  int Integer(const std::string& key, int fallback) {
-    const json* value = Find(key, &json::is_number_integer, "an integer");
-    if (!value) return fallback;
-    const auto number = value->get<int64_t>();
-    Require(number >= INT32_MIN && number <= INT32_MAX, kBad, key, " is ", number,
-            ", which is too large");
-    return static_cast<int>(number);
-  }
-  double Number(const std::string& key, double fallback) {
-    const json* value = Find(key, &json::is_number, "a number");
-    return value ? value->get<double>() : fallback;
-  }
-  std::string String(const std::string& key, const std::string& fallback) {
-    const json* value = Find(key, &json::is_string, "a string");
-    return value ? value->get<std::string>() : fallback;
-  }
-  const json* Array(const std::string& key) { return Find(key, &json::is_array, "a list"); }
-  const json* Object(const std::string& key) { return Find(key, &json::is_object, "an object"); }
-
-  // Refuses what was not asked for.
-  void CheckNoOthers() const {
-    for (const auto& [key, value] : object_.items()) {
-      Require(known_.count(key), kBad, "unknown parameter '", key, "' in ", what_);
-    }
-  }
-
- private:
-  const json* Find(const std::string& key, bool (json::*is)() const noexcept, const char* wanted) {
-    known_.insert(key);
-    auto it = object_.find(key);
-    if (it == object_.end()) return nullptr;
-    Require(((*it).*is)(), kBad, key, " must be ", wanted, ", but is of type ", it->type_name());
-    return &*it;
-  }
-
-  const json& object_;
-  std::string what_;
-  std::set<std::string> known_;
-};
 
 std::vector<std::string> CalibratorsWith(const std::string& field) {
   std::vector<std::string> names;
@@ -116,7 +39,7 @@ void RefuseFieldsOfOthers(const json& object, const std::string& calibrator) {
 }
 
 // A calibrator's parameter, as a field or half of a pair.
-std::optional<double> ReadParameter(const CalibratorParameter& parameter, Fields& fields) {
+std::optional<double> ReadParameter(const CalibratorParameter& parameter, JsonFields& fields) {
   const std::string& name = parameter.name;
   const std::string pair = PairOf(name);
   if (pair.empty()) {
@@ -131,7 +54,7 @@ std::optional<double> ReadParameter(const CalibratorParameter& parameter, Fields
 }
 
 ActivationConfig ReadActivation(const json& object, bool asymmetric) {
-  Fields fields(object, "activation_quant_params");
+  JsonFields fields(object, "activation_quant_params");
   ActivationConfig config{.asymmetric = asymmetric};
   config.algorithm = fields.String("act_algo", config.algorithm);
   config.num_bits = fields.Integer("num_bits", config.num_bits);
@@ -149,7 +72,7 @@ ActivationConfig ReadActivation(const json& object, bool asymmetric) {
 }
 
 WeightConfig ReadWeight(const json& object, const LayerInfo& layer) {
-  Fields fields(object, "weight_quant_params");
+  JsonFields fields(object, "weight_quant_params");
   WeightConfig config{.per_channel = layer.per_channel};
   config.algorithm = WeightAlgorithm(fields.String("wts_algo", WtsAlgo(config)));
   const bool has_centres = Builtin<WeightQuantizerRegistry>().Find(config.algorithm)->has_centres;
@@ -169,7 +92,7 @@ WeightConfig ReadWeight(const json& object, const LayerInfo& layer) {
 }
 
 LayerConfig ReadLayer(const json& object, const LayerInfo& layer, bool asymmetric) {
-  Fields fields(object, "the layer");
+  JsonFields fields(object, "the layer");
   LayerConfig config;
   config.quantize = fields.Bool("quant_enable", true);
   Require(!fields.Bool("approximate_enable", false), ErrorCode::kUnsupported,
@@ -188,7 +111,7 @@ LayerConfig ReadLayer(const json& object, const LayerInfo& layer, bool asymmetri
 }
 
 TensorConfig ReadTensor(const json& object, bool asymmetric) {
-  Fields fields(object, "an entry of tensor_quantize");
+  JsonFields fields(object, "an entry of tensor_quantize");
   Require(fields.Has("layer_name") && fields.Has("input_index"), kBad,
           "an entry of tensor_quantize needs layer_name and input_index");
   TensorConfig config{.node = fields.String("layer_name", ""),
@@ -214,8 +137,9 @@ std::vector<std::string> ReadNames(const json& list, const char* key) {
 }  // namespace
 
 Config ParseJsonConfig(std::string_view text, const std::vector<LayerInfo>& layers) {
-  const json root = ParseUnique(text);
-  Fields fields(root, "the config");
+  const json root = ParseUniqueJson(text);
+  if (IsJsonRetrainConfig(root)) return ReadJsonRetrainConfig(root, layers);
+  JsonFields fields(root, "the config");
   Config config;
   const int version = fields.Integer("version", 1);
   Require(version == 1, kBad, "version is ", version, ", but must be 1");

@@ -271,6 +271,7 @@ class Reader {
 }  // namespace
 
 Config ParseSimplifiedConfig(std::string_view text, const std::vector<LayerInfo>& layers) {
+  if (IsSimplifiedRetrainConfig(text)) return ParseSimplifiedRetrainConfig(text, layers);
   proto::AMCTConfig file;
   ParseTextProto(text, "a calibration config", &file);
   return Reader(file, layers).Read();

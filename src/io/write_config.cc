@@ -4,29 +4,12 @@
 #include "adze/config.h"
 #include "adze/registry.h"
 #include "io/config_rules.h"
+#include "io/json_fields.h"
 
 namespace adze {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// As Python's json.dump(indent=4, separators=(',', ':')), which AMCT uses.
-void Dump(const Json& value, int indent, std::string* text) {
-  if (!value.is_structured() || value.empty()) {
-    *text += value.dump();
-    return;
-  }
-  const std::string line = "\n" + std::string(indent + 4, ' ');
-  bool first = true;
-  *text += value.is_object() ? '{' : '[';
-  for (const auto& [key, item] : value.items()) {
-    *text += (first ? "" : ",") + line;
-    if (value.is_object()) *text += Json(key).dump() + ':';
-    Dump(item, indent + 4, text);
-    first = false;
-  }
-  *text += "\n" + std::string(indent, ' ') + (value.is_object() ? '}' : ']');
-}
 
 // AMCT writes the pair X_start and X_end as X:[start,end].
 Json ToJson(const ActivationConfig& config) {
@@ -91,9 +74,7 @@ std::string SerializeConfig(const Config& config, const std::vector<LayerInfo>& 
                   {"weight_quant_params", ToJson(layer.weight)}};
     if (layer.migration_strength) json[name]["dmq_balancer_param"] = *layer.migration_strength;
   }
-  std::string text;
-  Dump(json, 0, &text);
-  return text + "\n";
+  return DumpAsAmct(json);
 }
 
 }  // namespace adze

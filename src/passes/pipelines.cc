@@ -26,11 +26,17 @@ std::vector<std::string> PreparePipeline() {
       "flatten_dilated_conv",  // before the fusions: bias and batch norm then follow the layer
       "fuse_bias_add",         // before batch norm: it looks through BiasAdd, not through Add
       "fold_batch_norm",      "fold_mul",
-      "fuse_bias_add",      // again: behind a Mul that is gone now (batch norm of small ops)
-      "make_channels_last",      // behind the fusions: fewer ops stand between the layers
-      "fold_constants",     // again: operands that it turned
-      "prune_unreachable",  // last: constants that lost their readers
+      "fuse_bias_add",       // again: behind a Mul that is gone now (batch norm of small ops)
+      "make_channels_last",  // behind the fusions: fewer ops stand between the layers
+      "fold_constants",      // again: operands that it turned
+      "prune_unreachable",   // last: constants that lost their readers
   };
+}
+
+std::vector<std::string> TrainPipeline() {
+  std::vector<std::string> passes = PreparePipeline();
+  std::erase(passes, "fold_batch_norm");
+  return passes;
 }
 
 }  // namespace adze

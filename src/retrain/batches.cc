@@ -99,6 +99,11 @@ Tensor Augment(const Tensor& rows, const Augmentation& augmentation, uint64_t se
 
 }  // namespace
 
+std::map<std::string, Tensor> ChosenSamples::Read(int64_t begin, int64_t end) const {
+  Check(begin + 1 == end, "samples that were chosen are read one by one");
+  return data_.Read(indices_[begin], indices_[begin] + 1);
+}
+
 TrainingBatches::TrainingBatches(const Dataset& data, int64_t batch_size, uint64_t seed,
                                  Augmentation augmentation, int label_offset, BatchPart part)
     : data_(data),

@@ -29,6 +29,22 @@ struct Batch {
   std::vector<int64_t> classes;  // label + offset; empty without labels
 };
 
+// Some samples of another data set.
+class ChosenSamples : public Dataset {
+ public:
+  ChosenSamples(const Dataset& data, std::vector<int64_t> indices)
+      : data_(data), indices_(std::move(indices)) {}
+  int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
+  // One sample at a time: begin + 1 == end.
+  std::map<std::string, Tensor> Read(int64_t begin, int64_t end) const override;
+  std::string SampleName(int64_t index) const override { return data_.SampleName(indices_[index]); }
+  std::optional<int> Label(int64_t index) const override { return data_.Label(indices_[index]); }
+
+ private:
+  const Dataset& data_;
+  std::vector<int64_t> indices_;
+};
+
 // Training batches by number. Which samples are in a batch and what is done to them follows from
 // the seed and the numbers alone, so that a run can go on anywhere.
 class TrainingBatches {

@@ -1,18 +1,12 @@
 #include "retrain/quantizers.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "adze/op.h"
-#include "retrain/fake_quant.h"
 
 namespace adze {
 namespace {
-
-at::Tensor VariableOf(double value, at::Device device) {
-  at::Tensor variable = at::full({1}, value, at::TensorOptions(at::kFloat).device(device));
-  variable.set_requires_grad(true);
-  return variable;
-}
 
 std::vector<int> ChannelAxes(const PlannedLayer& layer) {
   const QuantTraits& traits = *layer.node->def()->quant;
@@ -20,45 +14,91 @@ std::vector<int> ChannelAxes(const PlannedLayer& layer) {
                                                                : std::vector<int>();
 }
 
+// "conv/ULQ_8/": AMCT's training scripts tell these variables from others by the ULQ.
+std::string ScopeOf(const PlannedLayer& layer, std::string method, int num_bits) {
+  for (char& c : method) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return layer.name() + "/" + method + "_" + std::to_string(num_bits) + "/";
+}
+
+// Where calibration has the range, or the config.
+ActivationStart StartOf(const RetrainConfig& config, const QuantParams& calibrated,
+                        at::Device device) {
+  const int bits = calibrated.spec.num_bits;
+  const double scale = calibrated.scale[0], zero_point = calibrated.zero_point[0];
+  ActivationStart start{.low = (QuantMin(bits) - zero_point) * scale,
+                        .high = std::max((QuantMax(bits) - zero_point) * scale, scale),
+                        .num_bits = bits,
+                        .device = device};
+  start.fixed_min = config.fixed_min.value_or(start.low == 0);
+  if (config.clip_max) start.high = *config.clip_max;
+  if (config.clip_min) start.low = *config.clip_min;
+  if (start.fixed_min) start.low = 0;
+  return start;
+}
+
+// Scales of a weight whose channels were multiplied since: one for all becomes one a channel.
+QuantParams WithGains(QuantParams params, const std::vector<float>& gains) {
+  if (params.scale.size() == 1) {
+    params.scale.assign(gains.size(), params.scale[0]);
+    params.zero_point.assign(gains.size(), params.zero_point[0]);
+  }
+  Check(params.scale.size() == gains.size(), "one gain for each channel");
+  for (size_t i = 0; i < gains.size(); ++i) params.scale[i] *= std::abs(gains[i]);
+  return params;
+}
+
 }  // namespace
 
-Quantizers::Quantizers(const std::vector<PlannedLayer>& plan, const Record& calibrated,
-                       at::Device device) {
-  for (const PlannedLayer& layer : plan) {
+Quantizers::Quantizers(const QuantizedLayers& layers, at::Device device) {
+  for (const PlannedLayer& layer : layers.plan) {
     if (!layer.skip_reason.empty()) continue;
     ErrorScope scope("layer", layer.name());
-    const LayerRecord* record = calibrated.Find(layer.name());
+    const LayerRecord* record = layers.calibrated.Find(layer.name());
     Check(record && record->activation, "a planned layer is calibrated");
-    const QuantParams& params = *record->activation;
-    const int bits = params.spec.num_bits;
-    const Value value = layer.node->input(layer.data_input());
-    const double scale = params.scale[0], zero_point = params.zero_point[0];
-    auto same = std::find_if(activations_.begin(), activations_.end(), [&](const auto& other) {
-      return other.value == value && other.num_bits == bits;
-    });
-    if (same == activations_.end()) {
-      const double low = (QuantMin(bits) - zero_point) * scale;
-      const double high = std::max((QuantMax(bits) - zero_point) * scale, scale);
-      activations_.push_back({.value = value,
-                              .num_bits = bits,
-                              .fixed_min = low == 0,
-                              .clip_min = VariableOf(low, device),
-                              .clip_max = VariableOf(high, device),
-                              .last_min = low,
-                              .last_max = high,
-                              .name = layer.name()});
-      same = activations_.end() - 1;
-    }
-    same->layers.push_back(&layer);
-    data_inputs_[{layer.node, layer.data_input()}] = same - activations_.begin();
-    if (!layer.is_layer()) continue;
-    const QuantTraits& traits = *layer.node->def()->quant;
-    if (traits.weight_input) {
-      weight_inputs_[{layer.node, *traits.weight_input}] = {ChannelAxes(layer),
-                                                            layer.config.weight.num_bits};
+    const Node* node = layers.student.Find(layer.node->name());
+    Check(node, "a planned layer is trained");
+    AddActivation(layer, *node, *record->activation, device);
+    if (layer.is_layer() && node->def()->quant->weight_input) {
+      AddWeight(layer, *node, layers.initial, device);
     }
   }
   made_.resize(activations_.size());
+}
+
+void Quantizers::AddActivation(const PlannedLayer& layer, const Node& node,
+                               const QuantParams& calibrated, at::Device device) {
+  const int input = layer.data_input();
+  const Value value = node.input(input);
+  const LayerConfig& config = layer.config;
+  auto same = std::find_if(activations_.begin(), activations_.end(), [&](const Activation& other) {
+    RetrainConfig retrain = config.retrain;
+    retrain.weight = other.config.retrain.weight;
+    return other.value == value && other.config.activation.num_bits == config.activation.num_bits &&
+           other.config.retrain == retrain;
+  });
+  if (same == activations_.end()) {
+    const RetrainMethod& method = ActivationMethodByName(config.retrain.activation);
+    activations_.push_back(
+        {.value = value,
+         .config = config,
+         .quantizer = method.activation(StartOf(config.retrain, calibrated, device))});
+    same = activations_.end() - 1;
+  }
+  same->layers.push_back(&layer);
+  data_inputs_[{&node, input}] = same - activations_.begin();
+}
+
+void Quantizers::AddWeight(const PlannedLayer& layer, const Node& node, const Graph& initial,
+                           at::Device device) {
+  const int input = *node.def()->quant->weight_input;
+  const Node* weight = initial.Find(node.input(input).node->name());
+  Check(weight && weight->IsConst(), "a planned layer's weight");
+  const RetrainMethod& method = WeightMethodByName(layer.config.retrain.weight);
+  weight_inputs_[{&node, input}] = weights_.size();
+  weights_.push_back({&layer, method.weight({.weight = weight->const_value(),
+                                             .channel_axes = ChannelAxes(layer),
+                                             .num_bits = layer.config.weight.num_bits,
+                                             .device = device})});
 }
 
 void Quantizers::Begin() { std::fill(made_.begin(), made_.end(), at::Tensor()); }
@@ -69,56 +109,70 @@ bool Quantizers::Wants(const Node& node, int input) const {
 
 at::Tensor Quantizers::OnInput(const Node& node, int input, Value, const at::Tensor& value) {
   if (const auto weight = weight_inputs_.find({&node, input}); weight != weight_inputs_.end()) {
-    return ArqFakeQuant(value, weight->second.channel_axes, weight->second.num_bits);
+    return weights_[weight->second].quantizer->Quantize(value);
   }
   if (watching_ && first_not_finite_.empty() && !value.isfinite().all().item<bool>()) {
     first_not_finite_ = node.name();
   }
   const size_t index = data_inputs_.at({&node, input});
   at::Tensor& made = made_[index];
-  if (!made.defined()) {
-    const ActivationQuantizer& quantizer = activations_[index];
-    made = UlqFakeQuant(value, quantizer.clip_min, quantizer.clip_max, quantizer.num_bits);
-  }
+  if (!made.defined()) made = activations_[index].quantizer->Quantize(value);
   return made;
 }
 
-void Quantizers::Restore() {
-  const at::NoGradGuard constant;
-  for (ActivationQuantizer& quantizer : activations_) {
-    auto low = quantizer.fixed_min ? 0 : quantizer.clip_min.item<double>();
-    auto high = quantizer.clip_max.item<double>();
-    if (high == low) {
-      low = quantizer.last_min;
-      high = quantizer.last_max;
+std::vector<LearnedFactor> Quantizers::factors() const {
+  std::vector<LearnedFactor> all;
+  for (const Activation& activation : activations_) {
+    const LayerConfig& config = activation.config;
+    const std::string scope =
+        ScopeOf(*activation.layers[0], config.retrain.activation, config.activation.num_bits);
+    for (LearnedFactor& factor : activation.quantizer->factors()) {
+      all.push_back({scope + factor.name, factor.value, factor.rate});
     }
-    if (high < 0) high = quantizer.last_max;
-    if (low > 0) low = quantizer.last_min;
-    quantizer.clip_min.fill_(low);
-    quantizer.clip_max.fill_(high);
-    quantizer.last_min = low;
-    quantizer.last_max = high;
   }
+  for (const Weight& weight : weights_) {
+    const LayerConfig& config = weight.layer->config;
+    const std::string scope =
+        ScopeOf(*weight.layer, config.retrain.weight, config.weight.num_bits) + "weight_";
+    for (LearnedFactor& factor : weight.quantizer->factors()) {
+      all.push_back({scope + factor.name, factor.value, factor.rate});
+    }
+  }
+  return all;
 }
 
-Record Quantizers::MakeRecord(const Graph& graph, const Record& calibrated) const {
+void Quantizers::Restore() {
+  for (Activation& activation : activations_) activation.quantizer->Restore();
+  for (Weight& weight : weights_) weight.quantizer->Restore();
+}
+
+void Quantizers::Remember() {
+  for (Activation& activation : activations_) activation.quantizer->Remember();
+  for (Weight& weight : weights_) weight.quantizer->Remember();
+}
+
+Record Quantizers::MakeRecord(
+    const Graph& graph, const Record& calibrated,
+    const std::map<std::string, std::vector<float>>& channel_gains) const {
   Record record = calibrated;
-  for (const ActivationQuantizer& quantizer : activations_) {
-    const QuantParams params =
-        ParamsFromRange(quantizer.clip_min.item<float>(), quantizer.clip_max.item<float>(),
-                        {.num_bits = quantizer.num_bits});
-    for (const PlannedLayer* layer : quantizer.layers) {
-      auto entry = std::find_if(record.layers.begin(), record.layers.end(),
-                                [&](const auto& l) { return l.name == layer->name(); });
-      entry->activation = params;
-      entry->cluster.clear();
-      if (!layer->is_layer()) continue;
-      const QuantTraits& traits = *layer->node->def()->quant;
-      if (!traits.weight_input) continue;
-      ErrorScope scope("layer", entry->name);
-      const Node* node = graph.Find(entry->name);
-      entry->weight = WeightParamsArq(node->input(*traits.weight_input).node->const_value(),
-                                      ChannelAxes(*layer), layer->config.weight.num_bits);
+  const auto entry_of = [&](const PlannedLayer& layer) {
+    return std::find_if(record.layers.begin(), record.layers.end(),
+                        [&](const auto& l) { return l.name == layer.name(); });
+  };
+  for (const Activation& activation : activations_) {
+    const QuantParams params = activation.quantizer->params();
+    for (const PlannedLayer* layer : activation.layers) entry_of(*layer)->activation = params;
+  }
+  for (const Weight& weight : weights_) {
+    auto entry = entry_of(*weight.layer);
+    ErrorScope scope("layer", entry->name);
+    const Node* node = graph.Find(entry->name);
+    entry->cluster.clear();
+    entry->weight = weight.quantizer->ParamsOf(
+        node->input(*node->def()->quant->weight_input).node->const_value());
+    const auto gains = channel_gains.find(entry->name);
+    if (gains != channel_gains.end() && !weight.quantizer->follows_weight()) {
+      entry->weight = WithGains(*entry->weight, gains->second);
     }
   }
   return record;

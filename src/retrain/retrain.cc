@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <malloc.h>
+#include <spdlog/spdlog.h>
 
 #include <chrono>
 #include <optional>
@@ -14,9 +15,11 @@
 #include "adze/file.h"
 #include "adze/graph_def.h"
 #include "adze/parallel.h"
+#include "adze/pass.h"
 #include "adze/process_group.h"
 #include "adze/tune.h"
 #include "api/prepared_model.h"
+#include "retrain/held_out.h"
 #include "retrain/train.h"
 #include "retrain/workers.h"
 
@@ -48,6 +51,29 @@ int64_t CountSteps(const TrainingOptions& options, int64_t samples) {
 // Whether it learns from the float model's outputs rather than from labels.
 bool Distils(const TrainingOptions& options, const Dataset& data) {
   return options.loss.empty() ? !data.Label(0).has_value() : options.loss != "cross-entropy";
+}
+
+// The command's ways to learn come before the config's.
+void ChooseMethods(const RetrainOptions& options, Plan* plan) {
+  const auto choose = [&](LayerConfig* config) {
+    if (!options.activation_method.empty()) config->retrain.activation = options.activation_method;
+    if (!options.weight_method.empty()) config->retrain.weight = options.weight_method;
+  };
+  for (auto& [name, config] : plan->config.layers) choose(&config);
+  for (PlannedLayer& layer : plan->layers) choose(&layer.config);
+}
+
+int64_t CalibrationSamples(const Plan& plan, const TrainingOptions& training, int64_t samples) {
+  if (!plan.config.for_retraining) return std::min(kCalibrationSamples, samples);
+  return CountSamples(plan, true, training.batch_size, 0, samples);
+}
+
+// The model with its batch norms.
+Graph LoadForTraining(const ModelSource& source) {
+  Graph graph = LoadModel(source);
+  ErrorScope scope("file", source.path.string());
+  for (const std::string& warning : RunPasses(graph, TrainPipeline())) spdlog::debug("{}", warning);
+  return graph;
 }
 
 double LearningRate(const RetrainOptions& options, const Plan& plan, bool distils) {
@@ -110,9 +136,10 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
   result.files = {With(prefix, "_retrained.pb"), With(prefix, "_losses.csv"),
                   With(prefix, "_events.out.tfevents")};
   if (!options.in_float) {
-    result.files.insert(result.files.begin(),
-                        {With(prefix, "_quantized.pb"), With(prefix, "_fake_quant.pb"),
-                         With(prefix, "_quant.json"), With(prefix, "_record.txt")});
+    result.files.insert(
+        result.files.begin(),
+        {With(prefix, "_quantized.pb"), With(prefix, "_fake_quant.pb"), With(prefix, "_quant.json"),
+         With(prefix, "_record.txt"), With(prefix, "_config.json")});
   }
   if (workers->is_first()) {
     for (const fs::path& file : result.files) CheckWritable(file);
@@ -125,7 +152,9 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
   PlanOptions plan_options = options.plan;
   plan_options.rounding = "nearest";  // learned instead, from labels
   plan_options.bias_correction = true;
-  const PreparedModel model(options.model, plan_options);
+  plan_options.takes_retraining = true;
+  PreparedModel model(options.model, plan_options);
+  ChooseMethods(options, &model.plan);
   result.warnings = model.warnings;
   RefuseEarlierRuns(model.plan);
   std::optional<PreparedModel> given_teacher;
@@ -134,6 +163,11 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
   const auto data = OpenData(options.train, model.inputs);
   const bool distils = Distils(training, *data);
   training.learning_rate = LearningRate(options, model.plan, distils);
+  SampleSplit split =
+      SplitSamples(data->size(), distils && training.batch_norm_steps == 0 ? training.hold_out : 0,
+                   training.batch_size);
+  const ChosenSamples learned(*data, std::move(split.learned));
+  const ChosenSamples held_out(*data, std::move(split.held_out));
   std::vector<PlannedLayer> plan;
   Record calibrated;
   Graph initial = model.graph.Clone();
@@ -147,7 +181,7 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
     }
     calibrated = Calibrate(model.graph, plan, *data,
                            {.batch_size = 8,
-                            .num_samples = std::min(kCalibrationSamples, data->size()),
+                            .num_samples = CalibrationSamples(model.plan, training, data->size()),
                             .num_threads = NumThreads()});
     initial = TuneWeights(
         model.graph, model.graph, calibrated, plan, *data,
@@ -155,13 +189,17 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
   }
 
   const auto start = std::chrono::steady_clock::now();
-  result.steps = CountSteps(training, data->size());
-  const TrainedModel trained = Train({model.graph, plan, initial, calibrated, *data, teacher},
-                                     {.options = training,
-                                      .steps = result.steps,
-                                      .checkpoint = With(prefix, "_retrain.ckpt"),
-                                      .progress = workers->is_first() ? options.progress : nullptr,
-                                      .workers = workers});
+  result.steps = CountSteps(training, learned.size());
+  const bool keeps_norms = training.batch_norm_steps > 0;
+  const Graph with_norms = keeps_norms ? LoadForTraining(options.model) : model.graph.Clone();
+  const TrainedModel trained =
+      Train({keeps_norms ? with_norms : model.graph, plan, keeps_norms ? with_norms : initial,
+             calibrated, learned, teacher, held_out.size() > 0 ? &held_out : nullptr},
+            {.options = training,
+             .steps = result.steps,
+             .checkpoint = With(prefix, "_retrain.ckpt"),
+             .progress = workers->is_first() ? options.progress : nullptr,
+             .workers = workers});
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.samples = (result.steps - trained.resumed_at) * training.batch_size;
   const size_t twentieth = std::max<size_t>(1, trained.losses.size() / 20);
@@ -170,6 +208,8 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
       Mean(trained.losses, trained.losses.size() - std::min(twentieth, trained.losses.size()),
            trained.losses.size());
   result.record = trained.record;
+  result.held_out_first = trained.held_out_first;
+  result.held_out_best = trained.held_out_best;
   if (!workers->is_first()) return result;
 
   std::vector<std::string> contents = {SerializeGraphDef(trained.graph),
@@ -180,7 +220,8 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
     contents.insert(contents.begin(),
                     {SerializeGraphDef(quantized),
                      SerializeGraphDef(BuildFakeQuantGraph(trained.graph, trained.record)),
-                     QuantJson(quantized, trained.record), SerializeRecord(trained.record)});
+                     QuantJson(quantized, trained.record), SerializeRecord(trained.record),
+                     SerializeRetrainConfig(model.plan.config, model.plan.quantizable)});
   }
   std::vector<FileContent> files;
   for (size_t i = 0; i < contents.size(); ++i) files.push_back({result.files[i], contents[i]});

@@ -12,7 +12,10 @@
 #include "adze/evaluate.h"
 #include "adze/op.h"
 #include "adze/parallel.h"
+#include "adze/pass.h"
 #include "adze/session.h"
+#include "retrain/batch_norms.h"
+#include "retrain/held_out.h"
 #include "retrain/loss.h"
 #include "retrain/training_state.h"
 
@@ -44,6 +47,12 @@ double RelativeRate(OptimizerKind kind, const at::Tensor& value) {
   return std::max(value.detach().square().mean().sqrt().item<double>(), 1e-6);
 }
 
+std::map<std::string, at::Tensor> FeedsOf(const Batch& batch) {
+  std::map<std::string, at::Tensor> feeds;
+  for (const auto& [name, tensor] : batch.feeds) feeds.emplace(name, ToTorch(tensor));
+  return feeds;
+}
+
 class Trainer {
  public:
   Trainer(const TrainInput& input, const TrainSettings& settings)
@@ -53,16 +62,17 @@ class Trainer {
         kind_(OptimizerByName(options_.optimizer)),
         device_(DeviceByName(options_.device)),
         workers_(settings.workers),
-        logits_(FindLogits(input.prepared)),
-        quantizers_(input.plan, input.calibrated, device_),
-        student_(input.prepared, {logits_}, {.device = device_, .hook = &quantizers_}),
-        batches_(
-            input.data, options_.batch_size, options_.seed,
-            {.flip = options_.flip, .crop = options_.crop, .color = options_.color},
-            options_.label_offset,
-            {.index = workers_ ? workers_->rank() : 0, .count = workers_ ? workers_->size() : 1}) {
+        graph_(input.student.Clone()),
+        batch_norms_(&graph_),
+        logits_(FindLogits(graph_)),
+        quantizers_({input.plan, input.calibrated, graph_, input.initial}, device_),
+        student_(graph_, Fetches(), {.device = device_, .hook = &quantizers_}),
+        batches_(input.data, options_.batch_size, options_.seed,
+                 {.flip = options_.flip, .crop = options_.crop, .color = options_.color},
+                 options_.label_offset, Part()) {
     ChooseLoss();
     AddVariables();
+    if (input.held_out && loss_ != LossKind::kCrossEntropy) HoldOut();
   }
 
   TrainedModel Run();
@@ -73,13 +83,22 @@ class Trainer {
   OptimizerKind KindOf(const TrainedVariable& variable) const {
     return variable.is_range ? OptimizerKind::kAdam : kind_;
   }
+  BatchPart Part() const {
+    return {.index = workers_ ? workers_->rank() : 0, .count = workers_ ? workers_->size() : 1};
+  }
+  bool trains_batch_norms() const { return options_.batch_norm_steps > 0 && !batch_norms_.empty(); }
+  std::vector<Value> Fetches() const;
   bool is_first() const { return !workers_ || workers_->is_first(); }
   bool has_others() const { return workers_ && workers_->size() > 1; }
   void ChooseLoss();
   void AddVariables();
+  void HoldOut();
+  void CheckProgress();
+  void FreezeBatchNorms();
   void StartAlike(TrainingState* state);
   void ShareGradients();
   double Average(double loss);
+  at::Tensor MeanOfAll(at::Tensor values) const;
   void Learn(TrainingState* state);
   void Save(const TrainingState& state) const;
   std::string SettingsLine() const;
@@ -95,11 +114,16 @@ class Trainer {
   OptimizerKind kind_;
   at::Device device_;
   Workers* workers_;  // null: alone
+  Graph graph_;
+  BatchNorms batch_norms_;
   Value logits_;
   Quantizers quantizers_;
   TorchSession student_;
   std::optional<Session> teacher_;
   TrainingBatches batches_;
+  std::optional<TrainingBatches> held_out_;
+  std::optional<BestSoFar> best_;
+  std::optional<double> held_out_first_;
   LossKind loss_ = LossKind::kDistill;
   bool is_classifier_ = false;
   std::vector<const Node*> constants_;
@@ -121,7 +145,7 @@ void Trainer::ChooseLoss() {
   Require(loss_ != LossKind::kCrossEntropy || has_labels, ErrorCode::kInvalidArgument,
           "--loss cross-entropy needs labels; give --labels FILE, or --loss distill, which needs "
           "none");
-  is_classifier_ = !(logits_ == input_.prepared.outputs()[0].value) || has_labels;
+  is_classifier_ = !(logits_ == graph_.outputs()[0].value) || has_labels;
   if (loss_ != LossKind::kCrossEntropy) {
     teacher_.emplace(input_.teacher, std::vector<Value>{FindLogits(input_.teacher)}, nullptr,
                      SessionOptions{.num_threads = NumThreads()});
@@ -129,7 +153,12 @@ void Trainer::ChooseLoss() {
 }
 
 void Trainer::AddVariables() {
-  constants_ = TrainableConstants(input_.prepared);
+  constants_ = TrainableConstants(graph_);
+  if (trains_batch_norms()) {
+    for (const auto& more : {batch_norms_.learned(), batch_norms_.estimated()}) {
+      constants_.insert(constants_.end(), more.begin(), more.end());
+    }
+  }
   std::erase_if(constants_, [&](const Node* node) { return !student_.Reads(*node); });
   for (const Node* node : constants_) {
     const at::Tensor value = student_.Variable(*node);
@@ -143,32 +172,44 @@ void Trainer::AddVariables() {
          .rate = RelativeRate(kind_, value),
          .weight_decay = node->const_value().shape().rank() > 1 ? options_.weight_decay : 0});
   }
-  for (ActivationQuantizer& quantizer : quantizers_.activations()) {
-    const std::string scope = quantizer.name + "/ULQ_" + std::to_string(quantizer.num_bits);
-    // Relative to the range, so that the same rate suits activations of any size.
-    const double rate = std::max(quantizer.last_max, -quantizer.last_min);
+  for (const LearnedFactor& factor : quantizers_.factors()) {
     variables_.push_back(
-        {.name = scope + "/clip_max", .value = quantizer.clip_max, .rate = rate, .is_range = true});
-    if (quantizer.fixed_min) continue;
-    variables_.push_back(
-        {.name = scope + "/clip_min", .value = quantizer.clip_min, .rate = rate, .is_range = true});
+        {.name = factor.name, .value = factor.value, .rate = factor.rate, .is_range = true});
   }
   for (TrainedVariable& variable : variables_) PrepareSlots(KindOf(variable), &variable);
+}
+
+void Trainer::HoldOut() {
+  const int64_t size = input_.held_out->size();
+  int64_t batch = std::min(options_.batch_size, size);
+  batch -= batch % Part().count;
+  if (batch == 0) return;
+  held_out_.emplace(*input_.held_out, batch, options_.seed, Augmentation{}, options_.label_offset,
+                    Part());
+  best_.emplace(variables_);
+}
+
+// What fetches beyond the outputs are is said there.
+std::vector<Value> Trainer::Fetches() const {
+  std::vector<Value> fetches = {logits_};
+  if (!trains_batch_norms()) return fetches;
+  const std::vector<Value> statistics = batch_norms_.statistics();
+  fetches.insert(fetches.end(), statistics.begin(), statistics.end());
+  return fetches;
 }
 
 std::string Trainer::SettingsLine() const {
   return fmt::format(
       "{} steps of {} by {}, rate {}, {}, loss {}, seed {}, flip {}, crop {}, color {}, decay {}, "
-      "{} samples, {} layers",
+      "{} samples, {} variables, batch norm {}, held out {}",
       settings_.steps, options_.batch_size, options_.optimizer, options_.learning_rate,
       options_.schedule, static_cast<int>(loss_), options_.seed, options_.flip, options_.crop,
-      options_.color, options_.weight_decay, input_.data.size(), quantizers_.activations().size());
+      options_.color, options_.weight_decay, input_.data.size(), variables_.size(),
+      options_.batch_norm_steps, best_ ? input_.held_out->size() : 0);
 }
 
 at::Tensor Trainer::LossOf(const Batch& batch) {
-  std::map<std::string, at::Tensor> feeds;
-  for (const auto& [name, tensor] : batch.feeds) feeds.emplace(name, ToTorch(tensor));
-  const at::Tensor outputs = student_.Run(feeds)[0];
+  const at::Tensor outputs = student_.Run(FeedsOf(batch))[0];
   if (loss_ == LossKind::kCrossEntropy) {
     const at::Tensor classes = ToTorch(Tensor::Vector<int64_t>(batch.classes));
     const int64_t count = outputs.size(-1);
@@ -189,7 +230,6 @@ at::Tensor Trainer::LossOf(const Batch& batch) {
 
 double Trainer::Step(int64_t step, const Batch& batch) {
   CheckVariables(step);
-  quantizers_.Restore();
   const at::Tensor loss = LossOf(batch);
   auto value = loss.item<double>();
   if (!std::isfinite(value)) RefuseLoss(step, batch);
@@ -199,6 +239,7 @@ double Trainer::Step(int64_t step, const Batch& batch) {
   for (TrainedVariable& variable : variables_) {
     ApplyGradient(KindOf(variable), rate, step + 1, &variable);
   }
+  quantizers_.Restore();
   return value;
 }
 
@@ -239,6 +280,48 @@ double Trainer::Average(double loss) {
   return tail[0].item<double>();
 }
 
+at::Tensor Trainer::MeanOfAll(at::Tensor values) const {
+  if (!has_others()) return values;
+  workers_->Sum(values);
+  return values.div_(workers_->size());
+}
+
+// How well the held out samples do now; the best is kept.
+void Trainer::CheckProgress() {
+  const at::NoGradGuard constant;
+  double loss = 0;
+  const int64_t batches = held_out_->per_epoch();
+  for (int64_t i = 0; i < batches; ++i) loss += LossOf(held_out_->Read(i)).item<double>();
+  loss = MeanOfAll(at::full({1}, loss / static_cast<double>(batches),
+                            at::TensorOptions(at::kFloat).device(device_)))
+             .item<double>();
+  best_->Offer(loss);
+}
+
+// Means and variances of the batch norms become what batches have with the weights as they are.
+void Trainer::FreezeBatchNorms() {
+  constexpr int64_t kMostBatches = 32;
+  const at::NoGradGuard constant;
+  const std::vector<const Node*> targets = batch_norms_.estimated();
+  std::vector<at::Tensor> sums;
+  const int64_t batches = std::min(batches_.per_epoch(), kMostBatches);
+  for (int64_t i = 0; i < batches; ++i) {
+    const std::vector<at::Tensor> fetched = student_.Run(FeedsOf(batches_.Read(i)));
+    for (size_t j = 0; j < targets.size(); ++j) {
+      if (i == 0) {
+        sums.push_back(fetched[j + 1].clone());
+      } else {
+        sums[j].add_(fetched[j + 1]);
+      }
+    }
+  }
+  for (size_t j = 0; j < targets.size(); ++j) {
+    at::Tensor mean = MeanOfAll(sums[j].div_(static_cast<double>(batches)));
+    student_.Variable(*targets[j]).copy_(mean);
+  }
+  batch_norms_.SetLearning(false);
+}
+
 // Whatever the machines make of the same data, all go on from what the first one has.
 void Trainer::StartAlike(TrainingState* state) {
   if (!has_others()) return;
@@ -250,10 +333,7 @@ void Trainer::StartAlike(TrainingState* state) {
   }
   workers_->Broadcast(tensors);
   state->step = tensors[0].item<int64_t>();
-  for (ActivationQuantizer& quantizer : quantizers_.activations()) {
-    quantizer.last_min = quantizer.clip_min.item<double>();
-    quantizer.last_max = quantizer.clip_max.item<double>();
-  }
+  quantizers_.Remember();
 }
 
 constexpr const char* kAdvice = "; lower --learning-rate, or leave the layer out by --skip-layer";
@@ -280,13 +360,21 @@ void Trainer::RefuseLoss(int64_t step, const Batch& batch) {
 }
 
 TrainedModel Trainer::Result(std::vector<float> losses) {
-  quantizers_.Restore();
-  Graph graph = input_.prepared.Clone();
+  Graph graph = graph_.Clone();
   for (size_t i = 0; i < constants_.size(); ++i) {
     graph.Find(constants_[i]->name())->SetAttr("value", FromTorch(variables_[i].value).Clone());
   }
-  Record record = quantizers_.MakeRecord(graph, input_.calibrated);
-  return {std::move(graph), std::move(record), std::move(losses)};
+  std::map<std::string, std::vector<float>> gains;
+  if (trains_batch_norms()) {
+    gains = BatchNormGains(graph, input_.plan);
+    RunPasses(graph, PreparePipeline());
+  }
+  Record record = quantizers_.MakeRecord(graph, input_.calibrated, gains);
+  return {.graph = std::move(graph),
+          .record = std::move(record),
+          .losses = std::move(losses),
+          .held_out_first = held_out_first_,
+          .held_out_best = best_ ? std::optional(best_->loss()) : std::nullopt};
 }
 
 void Trainer::Save(const TrainingState& state) const {
@@ -299,8 +387,20 @@ void Trainer::Learn(TrainingState* state) {
   const auto read = [this](int64_t step) {
     return std::async(std::launch::async, [this, step] { return batches_.Read(step); });
   };
+  const int64_t norm_steps = trains_batch_norms() ? options_.batch_norm_steps : 0;
+  // A checkpoint of that step was written before they were frozen.
+  if (norm_steps > 0 && state->step <= norm_steps) batch_norms_.SetLearning(true);
+  const int64_t check_every = std::max<int64_t>(1, settings_.steps / 10);
+  if (best_ && state->step == 0) {
+    CheckProgress();
+    held_out_first_ = best_->loss();
+  }
   if (state->step < settings_.steps) next = read(state->step);
   while (state->step < settings_.steps) {
+    if (norm_steps > 0 && state->step == norm_steps) {
+      next.wait();
+      FreezeBatchNorms();
+    }
     if (has_others() ? stopping_ : CancelRequested()) {
       next.wait();
       if (is_first()) Save(*state);
@@ -313,14 +413,20 @@ void Trainer::Learn(TrainingState* state) {
     if (state->step + 1 < settings_.steps) next = read(state->step + 1);
     state->losses.push_back(static_cast<float>(Step(state->step, batch)));
     ++state->step;
+    const bool is_last = state->step == settings_.steps;
+    if (best_ && (is_last || state->step % check_every == 0)) {
+      CheckProgress();
+    }
     const int64_t every = options_.checkpoint_every;
     if (is_first() && every > 0 && state->step % every == 0) Save(*state);
     if (settings_.progress) settings_.progress(state->step, settings_.steps, state->losses.back());
   }
+  if (norm_steps > 0 && norm_steps >= settings_.steps) FreezeBatchNorms();
+  if (best_) best_->Restore();
 }
 
 TrainedModel Trainer::Run() {
-  TrainingState state{variables_, quantizers_};
+  TrainingState state{variables_, quantizers_, best_ ? &*best_ : nullptr};
   int64_t resumed_at = 0;
   try {
     if (options_.resume && is_first()) LoadState(settings_.checkpoint, SettingsLine(), &state);

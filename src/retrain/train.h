@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "adze/calibrate.h"
@@ -12,12 +13,15 @@
 namespace adze {
 
 struct TrainInput {
-  const Graph& prepared;                  // float, batch norm folded
-  const std::vector<PlannedLayer>& plan;  // of it
+  // Float, prepared; with batch norms where they are to be trained.
+  const Graph& student;
+  const std::vector<PlannedLayer>& plan;  // layers that the student has by name
   const Graph& initial;                   // the same graph; where weights and biases start
   const Record& calibrated;               // where ranges start
   const Dataset& data;
   const Graph& teacher;  // whose outputs are learned; reads the same inputs
+  // Where the teacher is learned from: what did best on these samples is the result. May be null.
+  const Dataset* held_out = nullptr;
 };
 
 struct TrainSettings {
@@ -29,10 +33,12 @@ struct TrainSettings {
 };
 
 struct TrainedModel {
-  Graph graph;                // the prepared one with the learned weights
+  Graph graph;                // the student with the learned weights, batch norm folded
   Record record;              // learned factors
   std::vector<float> losses;  // of each step
   int64_t resumed_at = 0;     // steps that an earlier run had done
+  // Of the held out samples, at the start and where it was least.
+  std::optional<double> held_out_first = {}, held_out_best = {};
 };
 
 // Learns weights, biases and the ranges of activations. kInvalidArgument names step and layer where

@@ -9,9 +9,7 @@ std::string SlotKey(const TrainedVariable& variable, size_t slot) {
   return variable.name + "/slot_" + std::to_string(slot);
 }
 
-std::string EndsKey(const ActivationQuantizer& quantizer) {
-  return quantizer.name + "/last_sound_range_" + std::to_string(quantizer.num_bits);
-}
+std::string BestKey(const TrainedVariable& variable) { return variable.name + "/best"; }
 
 void CopyInto(const at::Tensor& to, const Tensor& from) {
   Require(ShapeOf(to) == from.shape(), ErrorCode::kBadFile, "the checkpoint has ",
@@ -31,9 +29,11 @@ void SaveState(const TrainingState& state, const std::string& settings,
       tensors.emplace(SlotKey(variable, i), FromTorch(variable.slots[i]));
     }
   }
-  for (const ActivationQuantizer& quantizer : state.quantizers.activations()) {
-    tensors.emplace(EndsKey(quantizer),
-                    Tensor::Vector<double>({quantizer.last_min, quantizer.last_max}));
+  if (state.best) {
+    for (size_t i = 0; i < state.variables.size(); ++i) {
+      tensors.emplace(BestKey(state.variables[i]), FromTorch(state.best->values()[i]));
+    }
+    tensors.emplace("adze_retrain/best_loss", Tensor::Scalar<double>(state.best->loss()));
   }
   tensors.emplace("adze_retrain/step", Tensor::Scalar<int64_t>(state.step));
   tensors.emplace("adze_retrain/losses", Tensor::Vector<float>(state.losses));
@@ -54,10 +54,12 @@ void LoadState(const std::filesystem::path& prefix, const std::string& settings,
       CopyInto(variable.slots[i], checkpoint.Read(SlotKey(variable, i)));
     }
   }
-  for (ActivationQuantizer& quantizer : state->quantizers.activations()) {
-    const Tensor ends = checkpoint.Read(EndsKey(quantizer));
-    quantizer.last_min = ends.data<double>()[0];
-    quantizer.last_max = ends.data<double>()[1];
+  state->quantizers.Remember();
+  if (state->best) {
+    for (size_t i = 0; i < state->variables.size(); ++i) {
+      CopyInto(state->best->values()[i], checkpoint.Read(BestKey(state->variables[i])));
+    }
+    state->best->set_loss(checkpoint.Read("adze_retrain/best_loss").data<double>()[0]);
   }
   state->step = checkpoint.Read("adze_retrain/step").data<int64_t>()[0];
   const Tensor losses = checkpoint.Read("adze_retrain/losses");

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "retrain/held_out.h"
 #include "retrain/optimizer.h"
 #include "retrain/quantizers.h"
 
@@ -13,7 +14,8 @@ namespace adze {
 struct TrainingState {
   std::vector<TrainedVariable>& variables;
   Quantizers& quantizers;
-  int64_t step = 0;  // steps done
+  BestSoFar* best = nullptr;  // may be null
+  int64_t step = 0;           // steps done
   std::vector<float> losses = {};
 };
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 
 #include "adze/cancel.h"
 #include "adze/evaluate.h"
@@ -60,7 +61,7 @@ TEST_F(RetrainTest, WinsBackWhatFourBitsLose) {
   EXPECT_LT(result.last_loss, result.first_loss);
   for (const char* suffix :
        {"_quantized.pb", "_fake_quant.pb", "_quant.json", "_record.txt", "_retrained.pb",
-        "_losses.csv", "_events.out.tfevents", "_retrained.ckpt.index"}) {
+        "_config.json", "_losses.csv", "_events.out.tfevents", "_retrained.ckpt.index"}) {
     EXPECT_TRUE(fs::exists(TestFolder() / (std::string("a") + suffix))) << suffix;
   }
   EXPECT_THAT(ReadFile(TestFolder() / "a_losses.csv"), HasSubstr("\n150,"));
@@ -76,6 +77,115 @@ TEST_F(RetrainTest, DeployedGraphAgreesWithTheSimulation) {
   const Evaluation evaluation = Evaluate(deployed, *data, {}, &simulated);
   EXPECT_EQ(*evaluation.agreement, 1);
   EXPECT_GT(*evaluation.sqnr_db, 60);
+}
+
+// Every way to learn, and what it writes is what it has learned with.
+TEST_F(RetrainTest, EveryMethodWinsAndIsDeployed) {
+  struct Case {
+    const char *activation, *weight;
+  };
+  for (const Case& c : {Case{"lsq", "lsq"}, Case{"lsq_plus", "ulq"}, Case{"tqt", "tqt"}}) {
+    RetrainOptions options = Options("a");
+    options.activation_method = c.activation;
+    options.weight_method = c.weight;
+    options.training.steps = 100;
+    options.train.limit = 2048;
+    const RetrainResult result = Retrain(options);
+    EXPECT_LT(result.last_loss, 0.8 * result.first_loss) << c.activation;
+    const Graph simulated = LoadModel({.path = TestFolder() / "a_fake_quant.pb"});
+    const Graph deployed = LoadModel({.path = TestFolder() / "a_quantized.pb"});
+    DataSource first = options.train;
+    first.limit = 64;
+    const auto data = OpenData(first, ModelInputs(simulated, {}));
+    const Evaluation evaluation = Evaluate(deployed, *data, {}, &simulated);
+    EXPECT_EQ(*evaluation.agreement, 1) << c.activation;
+    EXPECT_GT(*evaluation.sqnr_db, 60) << c.activation;
+    EXPECT_THAT(ReadFile(TestFolder() / "a_config.json"),
+                HasSubstr(std::string("\"algo\":\"") + c.activation + "_quantize\""));
+  }
+}
+
+// Batch norm in training: first by each batch, then frozen with statistics estimated anew.
+TEST_F(RetrainTest, KeepsBatchNormsAndFoldsThemAtTheEnd) {
+  RetrainOptions options = Options("a");
+  options.train.limit = 2048;
+  options.training.steps = 100;
+  options.training.batch_norm_steps = 60;
+  options.validation = {.arrays = {{"image", kData / "t10k-images-idx3-ubyte.gz"}},
+                        .labels = kData / "t10k-labels-idx1-ubyte.gz",
+                        .preprocess = PreprocessByName("unit"),
+                        .limit = 1000};
+  const RetrainResult result = Retrain(options);
+  EXPECT_GT(*result.retrained_top1, *result.calibrated_top1 + 0.02);
+  for (const Node* node : LoadModel({.path = TestFolder() / "a_retrained.pb"}).nodes()) {
+    EXPECT_THAT(node->op(), testing::Not(HasSubstr("BatchNorm")));
+  }
+  const Graph simulated = LoadModel({.path = TestFolder() / "a_fake_quant.pb"});
+  const auto data = OpenData(options.validation, ModelInputs(simulated, {}));
+  EXPECT_NEAR(*Evaluate(simulated, *data, {}).top1, *result.retrained_top1, 0.002);
+}
+
+TEST_F(RetrainTest, ResumesToTheSameBitsAcrossTheFreezingOfBatchNorms) {
+  RetrainOptions whole = Options("whole");
+  whole.training.batch_norm_steps = 7;
+  Retrain(whole);
+  RetrainOptions part = Options("part");
+  part.training.batch_norm_steps = 7;
+  for (const int64_t stop : {5, 7, 9}) {
+    part.progress = [stop](int64_t step, int64_t, double) {
+      if (step == stop) RequestCancel();
+    };
+    EXPECT_THAT(RefusalOf(part), HasSubstr("stopped on request after step"));
+    ClearCancel();
+    part.training.resume = true;
+  }
+  part.progress = nullptr;
+  Retrain(part);
+  for (const char* suffix : {"_retrained.pb", "_record.txt", "_losses.csv"}) {
+    EXPECT_EQ(ReadFile(TestFolder() / (std::string("whole") + suffix)),
+              ReadFile(TestFolder() / (std::string("part") + suffix)))
+        << suffix;
+  }
+}
+
+// Learning only ever loses at such a rate: the start is what is kept.
+TEST_F(RetrainTest, KeepsWhatDidBestOnSamplesHeldOut) {
+  RetrainOptions options = Options("a");
+  options.plan = {};
+  options.train.labels.clear();
+  options.training.learning_rate = 0.05;
+  const RetrainResult wild = Retrain(options);
+  EXPECT_EQ(*wild.held_out_best, *wild.held_out_first);
+  EXPECT_GT(wild.last_loss, 2 * *wild.held_out_best);
+  options.training.learning_rate = 0;
+  options.plan = {.activation_bits = 4, .weight_bits = 4};
+  options.training.steps = 60;
+  const RetrainResult calm = Retrain(options);
+  EXPECT_LT(*calm.held_out_best, *calm.held_out_first);
+  options.training.hold_out = 0;
+  EXPECT_FALSE(Retrain(options).held_out_best.has_value());
+}
+
+TEST_F(RetrainTest, FollowsAConfigOfRetraining) {
+  RetrainOptions options = Options("a");
+  options.plan = {.config = TestFolder() / "retrain.cfg"};
+  std::ofstream(options.plan.config) << R"(
+    batch_num: 2
+    retrain_data_quant_config { ulq_quantize { dst_type: INT4 } }
+    retrain_weight_quant_config { ulq_retrain { dst_type: INT4 } }
+    quant_skip_types: "AvgPool")";
+  Retrain(options);
+  const std::string config = ReadFile(TestFolder() / "a_config.json");
+  EXPECT_THAT(config, HasSubstr("\"algo\":\"ulq_retrain\""));
+  EXPECT_THAT(config, HasSubstr("\"retrain_enable\":false"));
+  // What it writes says the same.
+  RetrainOptions again = Options("b");
+  again.plan = {.config = TestFolder() / "a_config.json"};
+  Retrain(again);
+  EXPECT_EQ(ReadFile(TestFolder() / "a_record.txt"), ReadFile(TestFolder() / "b_record.txt"));
+  const PlanOptions plan = {.config = TestFolder() / "retrain.cfg"};
+  EXPECT_THAT(Refusal([&] { PreparedModel(options.model, plan); }),
+              HasSubstr("this is a config of retraining"));
 }
 
 TEST_F(RetrainTest, ResumesToTheSameBits) {
@@ -201,6 +311,9 @@ TEST_F(RetrainTest, RefusesWrongSettings) {
   options = Options("a");
   options.training.optimizer = "lion";
   EXPECT_THAT(RefusalOf(options), HasSubstr("there are sgd, adam and rmsprop"));
+  options = Options("a");
+  options.weight_method = "lsq_plus";
+  EXPECT_THAT(RefusalOf(options), HasSubstr("no way 'lsq_plus' to retrain weights"));
 }
 
 }  // namespace

@@ -10,10 +10,10 @@ bool IsTraining(const Node& node) { return node.attr<bool>("is_training", true);
 at::Tensor Normalize(const Node& node, const at::Tensor& x, const at::Tensor& scale,
                      const at::Tensor& offset, const at::Tensor& mean, const at::Tensor& variance) {
   const bool training = IsTraining(node);
-  return InLayoutOf(
-      node, at::batch_norm(ChannelsSecond(node, x), scale, offset, training ? at::Tensor() : mean,
-                           training ? at::Tensor() : variance, training, 0,
-                           node.attr<float>("epsilon", 1e-4f), false));
+  return InLayoutOf(node, at::batch_norm(ChannelsSecond(node, x), scale, offset,
+                                         training ? at::Tensor() : mean.detach(),
+                                         training ? at::Tensor() : variance.detach(), training, 0,
+                                         node.attr<float>("epsilon", 1e-4f), false));
 }
 
 // y, mean and variance of the batch (the unbiased estimate), what the gradient reads (the biased
