@@ -95,8 +95,9 @@ Shape ImageOf(const Node& node, const Shape& data) {
   }
   const auto strides = node.attr<std::vector<int64_t>>("strides");
   const auto padding = node.attr<std::string>("padding");
-  const auto explicit_paddings =
-      node.attr<std::vector<int64_t>>("explicit_paddings", std::vector<int64_t>{});
+  // An empty list is of no kind in the file.
+  const auto* given = node.FindAttr<std::vector<int64_t>>("explicit_paddings");
+  const std::vector<int64_t> explicit_paddings = given ? *given : std::vector<int64_t>();
   Shape image = {data[0], 0, 0, filter[2]};
   for (int axis : {1, 2}) {
     const int64_t whole = (data[axis] - 1) * strides.at(axis) + filter[axis - 1];
