@@ -72,7 +72,8 @@ struct DecompositionEdit {
 };
 
 struct DecomposeOptions {
-  // "amct"; "spatial", "channel" or "tucker"; or "auto": for each layer the best of these.
+  // "amct"; "spatial", "channel", "tucker" or "cp"; or "auto": for each layer the best of the first
+  // three of these.
   std::string method = "amct";
   RankRule rule = RankRule::kEvbmf;
   double share = 0;  // of power to keep, or of the cost of the layers that pass the filter

@@ -236,9 +236,10 @@ void AddRankFlags(CLI::App& app, Flags& flags) {
     app.footer(app.get_footer() + (methods.size() == 3 ? "\n\nMethods:" : "") +
                fmt::format("\n  {:<10} {}", name, method));
   }
-  app.add_option("--method", flags.method,
-                 "amct: as AMCT does; auto: the best of all for each layer; or a name of the list "
-                 "below")
+  app.add_option(
+         "--method", flags.method,
+         "amct: as AMCT does; auto: the best for each layer, cp aside; or a name of the list "
+         "below")
       ->check(CLI::IsMember(methods))
       ->type_name("NAME")
       ->capture_default_str();
