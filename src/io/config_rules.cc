@@ -162,6 +162,20 @@ void CheckRetrainBits(const LayerConfig& config, const LayerInfo& layer) {
           layer.op, " cannot have; use INT8");
 }
 
+void CheckLayerName(const char* list, const std::string& name,
+                    const std::vector<LayerInfo>& layers) {
+  Require(FindLayer(layers, name), kBad, list, " has '", name,
+          "', which is not a layer of the graph that can be quantized");
+}
+
+void CheckLayerType(const char* list, const std::string& type,
+                    const std::vector<LayerInfo>& layers) {
+  const bool known = std::any_of(layers.begin(), layers.end(),
+                                 [&](const LayerInfo& layer) { return layer.op == type; });
+  Require(known, kBad, list, " has '", type,
+          "', which is the type of no layer of the graph that can be quantized");
+}
+
 void CheckAnyEnabled(const Config& config) {
   const bool any = !config.tensors.empty() ||
                    std::any_of(config.layers.begin(), config.layers.end(),

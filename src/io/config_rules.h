@@ -15,6 +15,11 @@ void CheckWeight(const WeightConfig& config, const LayerInfo& layer);
 void CheckBalancer(double migration_strength, const LayerInfo& layer);
 // skip_fusion_layers: no repeats, each a layer that fusion may touch.
 void CheckSkipFusion(const std::vector<std::string>& names, const std::vector<LayerInfo>& layers);
+// That a list's entry is a layer, or the op of one, that can be quantized.
+void CheckLayerName(const char* list, const std::string& name,
+                    const std::vector<LayerInfo>& layers);
+void CheckLayerType(const char* list, const std::string& type,
+                    const std::vector<LayerInfo>& layers);
 // Repeated names of a list.
 void CheckUnique(const char* list, const std::vector<std::string>& names);
 // tensor_quantize: no repeats, no negative index.

@@ -164,15 +164,11 @@ Config ParseJsonConfig(std::string_view text, const std::vector<LayerInfo>& laye
   Require(precision == "DEFAULT", ErrorCode::kUnsupported, "fakequant_precision_mode ", precision,
           " is not supported");
 
-  const std::set<std::string> globals = {kEqualize,
-                                         "version",
-                                         "batch_num",
-                                         "activation_offset",
-                                         "joint_quant",
-                                         "do_fusion",
-                                         "skip_fusion_layers",
-                                         "tensor_quantize",
-                                         "fakequant_precision_mode"};
+  const std::set<std::string> globals = {kEqualize,           kAbsorbBiases,
+                                         "version",           "batch_num",
+                                         "activation_offset", "joint_quant",
+                                         "do_fusion",         "skip_fusion_layers",
+                                         "tensor_quantize",   "fakequant_precision_mode"};
   for (const auto& [key, value] : root.items()) {
     if (globals.count(key)) continue;
     const LayerInfo* layer = FindLayer(layers, key);

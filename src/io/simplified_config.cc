@@ -172,35 +172,26 @@ class Reader {
     Require(!file_.weight_offset(), code, "weight_offset: weights are symmetric");
   }
 
-  void CheckType(const char* list, const std::string& type) const {
-    const bool known = std::any_of(layers_.begin(), layers_.end(),
-                                   [&](const LayerInfo& layer) { return layer.op == type; });
-    Require(known, kBad, list, " has '", type,
-            "', which is the type of no layer of the graph that can be quantized");
-  }
-  void CheckLayer(const char* list, const std::string& name) const {
-    Require(FindLayer(layers_, name), kBad, list, " has '", name,
-            "', which is not a layer of the graph that can be quantized");
-  }
-
   void CheckNames() const {
     CheckUnique("skip_layers", Names(file_.skip_layers()));
-    for (const std::string& name : file_.skip_layers()) CheckLayer("skip_layers", name);
+    for (const std::string& name : file_.skip_layers())
+      CheckLayerName("skip_layers", name, layers_);
     CheckUnique("skip_layer_types", Names(file_.skip_layer_types()));
-    for (const std::string& type : file_.skip_layer_types()) CheckType("skip_layer_types", type);
+    for (const std::string& type : file_.skip_layer_types())
+      CheckLayerType("skip_layer_types", type, layers_);
 
     std::vector<std::string> types, names;
     for (const proto::OverrideLayerType& entry : file_.override_layer_types()) {
       Require(entry.has_layer_type() && entry.has_calibration_config(), kBad,
               "an entry of override_layer_types needs layer_type and calibration_config");
-      CheckType("override_layer_types", entry.layer_type());
+      CheckLayerType("override_layer_types", entry.layer_type(), layers_);
       types.push_back(entry.layer_type());
     }
     CheckUnique("override_layer_types", types);
     for (const proto::OverrideLayer& entry : file_.override_layer_configs()) {
       Require(entry.has_layer_name() && entry.has_calibration_config(), kBad,
               "an entry of override_layer_configs needs layer_name and calibration_config");
-      CheckLayer("override_layer_configs", entry.layer_name());
+      CheckLayerName("override_layer_configs", entry.layer_name(), layers_);
       names.push_back(entry.layer_name());
     }
     CheckUnique("override_layer_configs", names);

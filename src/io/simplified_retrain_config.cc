@@ -74,10 +74,10 @@ class Reader {
     RefusePruning(file_.has_prune_config());
     CheckOverrides();
     for (const auto* names : {&file_.skip_layers(), &file_.quant_skip_layers()}) {
-      for (const std::string& name : *names) CheckLayer("skip_layers", name);
+      for (const std::string& name : *names) CheckLayerName("skip_layers", name, layers_);
     }
     for (const auto* types : {&file_.skip_layer_types(), &file_.quant_skip_types()}) {
-      for (const std::string& type : *types) CheckType("skip_layer_types", type);
+      for (const std::string& type : *types) CheckLayerType("skip_layer_types", type, layers_);
     }
     for (const LayerInfo& layer : layers_) {
       ErrorScope scope("layer", layer.name);
@@ -88,29 +88,18 @@ class Reader {
   }
 
  private:
-  void CheckType(const char* list, const std::string& type) const {
-    const bool known = std::any_of(layers_.begin(), layers_.end(),
-                                   [&](const LayerInfo& layer) { return layer.op == type; });
-    Require(known, kBad, list, " has '", type,
-            "', which is the type of no layer of the graph that can be quantized");
-  }
-  void CheckLayer(const char* list, const std::string& name) const {
-    Require(FindLayer(layers_, name), kBad, list, " has '", name,
-            "', which is not a layer of the graph that can be quantized");
-  }
-
   void CheckOverrides() const {
     std::vector<std::string> names, types;
     for (const proto::RetrainOverrideLayer& entry : file_.override_layer_configs()) {
       Require(entry.has_layer_name(), kBad, "an entry of override_layer_configs needs layer_name");
-      CheckLayer("override_layer_configs", entry.layer_name());
+      CheckLayerName("override_layer_configs", entry.layer_name(), layers_);
       names.push_back(entry.layer_name());
       RefusePruning(entry.has_prune_config());
     }
     CheckUnique("override_layer_configs", names);
     for (const proto::RetrainOverrideType& entry : file_.override_layer_types()) {
       Require(entry.has_layer_type(), kBad, "an entry of override_layer_types needs layer_type");
-      CheckType("override_layer_types", entry.layer_type());
+      CheckLayerType("override_layer_types", entry.layer_type(), layers_);
       types.push_back(entry.layer_type());
       RefusePruning(entry.has_prune_config());
     }

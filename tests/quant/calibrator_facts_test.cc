@@ -1,4 +1,4 @@
-// What holds for every calibrator there is, and exact facts of single ones.
+// What holds for every calibrator of values, and exact facts of single ones.
 #include <gmock/gmock.h>
 
 #include <numeric>
@@ -114,7 +114,10 @@ TEST_P(EveryCalibrator, SixteenBitsAreFarMoreExactThanEight) {
 
 std::vector<std::string> Names() {
   std::vector<std::string> names;
-  for (const auto& [name, def] : Builtin<CalibratorRegistry>().all()) names.push_back(name);
+  for (const auto& [name, def] : Builtin<CalibratorRegistry>().all()) {
+    // Those that compare outputs of layers know nothing from values alone: output_errors_test.cc.
+    if (!ComparesOutputs({.algorithm = name})) names.push_back(name);
+  }
   return names;
 }
 INSTANTIATE_TEST_SUITE_P(All, EveryCalibrator, testing::ValuesIn(Names()),

@@ -1,3 +1,4 @@
+#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -6,6 +7,17 @@
 #include "adze/integer.h"
 
 namespace adze {
+namespace {
+
+// The program's log. spdlog's own, where the program has set none, would write between its results
+// on standard output.
+spdlog::logger& Log() {
+  static const std::shared_ptr<spdlog::logger> fallback = spdlog::stderr_color_mt("adze_runtime");
+  spdlog::logger* log = spdlog::default_logger_raw();
+  return log->name().empty() ? *fallback : *log;
+}
+
+}  // namespace
 
 bool IsDeployable(const Graph& graph) {
   const std::vector<Node*> nodes = graph.nodes();
@@ -22,10 +34,10 @@ void CheckDeployable(const Graph& graph) {
 void WarnOfSimulated(const IntegerGraph& lowered) {
   for (const LoweredLayer& layer : lowered.layers) {
     if (layer.reason.empty()) continue;
-    spdlog::warn("layer '{}' is simulated in float32: {}", layer.name, layer.reason);
+    Log().warn("layer '{}' is simulated in float32: {}", layer.name, layer.reason);
   }
   if (IntegerInstructions() != "AVX512-VNNI") {
-    spdlog::warn("integers run with {}, more slowly than with AVX512-VNNI", IntegerInstructions());
+    Log().warn("integers run with {}, more slowly than with AVX512-VNNI", IntegerInstructions());
   }
 }
 
