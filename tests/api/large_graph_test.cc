@@ -49,7 +49,7 @@ int64_t PeakBytes() {
 }
 
 // The file is written by a process of its own, so that the peak is that of reading.
-TEST(SlowLargeGraphTest, AMillionNodesAreReadPreparedAndWritten) {
+TEST(SlowTimedLargeGraph, AMillionNodesAreReadPreparedAndWritten) {
   const std::filesystem::path folder = TestFolder();
   const pid_t child = fork();
   ASSERT_GE(child, 0);
