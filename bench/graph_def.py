@@ -12,7 +12,10 @@ def read_graph_def(path):
         subprocess.run(['protoc', '-I' + os.path.join(ROOT, 'proto'), '--python_out=' + folder,
                         'graph.proto'], check=True)
         sys.path.insert(0, folder)
-        import graph_pb2
+        try:
+            import graph_pb2
+        except ModuleNotFoundError as error:
+            sys.exit(f'{error}; apt-get install python3-protobuf')
         sys.path.pop(0)
     graph = graph_pb2.GraphDef()
     with open(path, 'rb') as file:

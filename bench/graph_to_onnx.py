@@ -157,8 +157,9 @@ class Converter:
 
 
 def main():
+    model = Converter(read_graph_def(sys.argv[1])).convert()
     with open(sys.argv[2], 'wb') as file:
-        file.write(Converter(read_graph_def(sys.argv[1])).convert())
+        file.write(model)
 
 
 if __name__ == '__main__':
