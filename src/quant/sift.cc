@@ -103,7 +103,7 @@ __attribute__((target("avx2,popcnt"))) void SiftAvx2(std::span<const float> valu
   sifted->most = *std::max_element(highs, highs + 8);
   sifted->most_magnitude = *std::max_element(magnitudes, magnitudes + 8);
   sifted->num_nonzero = nonzero;
-  SiftPortable(values.subspan(i), sifted);
+  if (i < values.size()) SiftPortable(values.subspan(i), sifted);
 }
 
 __attribute__((target("avx512f,popcnt"))) void SiftAvx512(std::span<const float> values,
@@ -135,7 +135,7 @@ __attribute__((target("avx512f,popcnt"))) void SiftAvx512(std::span<const float>
   sifted->most_magnitude = _mm512_reduce_max_epu32(most_magnitude);
   sifted->least_magnitude = _mm512_reduce_min_epu32(least_magnitude);
   sifted->num_nonzero = nonzero;
-  SiftPortable(values.subspan(i), sifted);
+  if (i < values.size()) SiftPortable(values.subspan(i), sifted);
 }
 #endif
 
