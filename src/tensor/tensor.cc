@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <type_traits>
 
@@ -22,6 +23,25 @@ void WithType(DType dtype, F&& f) {
 template <typename T>
 constexpr bool kNarrowFloat = std::is_same_v<T, Half> || std::is_same_v<T, Bfloat16>;
 
+// The least integer where the value does not fit or is NaN, as x86 and so TensorFlow have it.
+template <typename To, typename From>
+To ToSigned(From value) {
+  constexpr auto kLeast = static_cast<From>(std::numeric_limits<To>::min());
+  return value >= kLeast && value < -kLeast ? static_cast<To>(value)
+                                            : std::numeric_limits<To>::min();
+}
+
+// Narrower and unsigned integers are the low bits of wider ones.
+template <typename To, typename From>
+To ToInteger(From value) {
+  constexpr auto kSigned64 = static_cast<From>(uint64_t{1} << 63);
+  if constexpr (std::is_same_v<To, uint64_t>) {
+    if (value >= kSigned64 && value < 2 * kSigned64) return static_cast<To>(value);
+  }
+  constexpr bool kWide = sizeof(To) == 8 || std::is_same_v<To, uint32_t>;
+  return static_cast<To>(ToSigned<std::conditional_t<kWide, int64_t, int32_t>>(value));
+}
+
 template <typename To, typename From>
 To Convert(From value) {
   if constexpr (kNarrowFloat<From>) {
@@ -30,6 +50,9 @@ To Convert(From value) {
     return ToHalf(static_cast<float>(value));
   } else if constexpr (std::is_same_v<To, Bfloat16>) {
     return ToBfloat16(static_cast<float>(value));
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> &&
+                       !std::is_same_v<To, bool>) {
+    return ToInteger<To>(value);
   } else {
     return static_cast<To>(value);
   }

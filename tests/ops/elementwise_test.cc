@@ -25,6 +25,43 @@ Tensor Iota(Shape shape) {
   return tensor;
 }
 
+template <typename T>
+std::vector<T> CastTo(DType dtype, const std::vector<double>& values) {
+  const Tensor cast = Evaluate("Cast", {Tensor::Vector<double>(values)},
+                               {{"SrcT", DType::kDouble}, {"DstT", dtype}});
+  return {cast.data<T>().begin(), cast.data<T>().end()};
+}
+
+// Batch norms are folded with them: the same bits on every machine.
+TEST(Roots, AreRounded) {
+  const Tensor x = Tensor::Vector<float>({1, 4, 2, 1e-30f, 0, INFINITY, 3e-39f, 7});
+  const auto root = Evaluate("Sqrt", {x}), inverse = Evaluate("Rsqrt", {x});
+  for (int64_t i = 0; i < x.num_elements(); ++i) {
+    EXPECT_EQ(root.data<float>()[i], std::sqrt(x.data<float>()[i])) << i;
+    EXPECT_EQ(inverse.data<float>()[i], 1 / std::sqrt(x.data<float>()[i])) << i;
+  }
+}
+
+// What does not fit becomes what x86 makes of it; narrow integers are the low bits of int32.
+TEST(Cast, IsDefinedForEveryNumber) {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kTwo31 = 2147483648, kTwo63 = 9223372036854775808.0;
+  EXPECT_THAT(
+      CastTo<int32_t>(DType::kInt32, {-2.9, kTwo31 - 1, kTwo31, -kTwo31, -kTwo31 - 1, kNan}),
+      ElementsAre(-2, INT32_MAX, INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN));
+  EXPECT_THAT(CastTo<int64_t>(DType::kInt64, {kTwo31, kTwo63, -kTwo63, kNan}),
+              ElementsAre(int64_t{1} << 31, INT64_MIN, INT64_MIN, INT64_MIN));
+  EXPECT_THAT(CastTo<uint8_t>(DType::kUint8, {255.9, 256, -1, 1e30, kNan}),
+              ElementsAre(255, 0, 255, 0, 0));
+  EXPECT_THAT(CastTo<int8_t>(DType::kInt8, {127, 128, -129}), ElementsAre(127, -128, 127));
+  EXPECT_THAT(CastTo<uint32_t>(DType::kUint32, {kTwo31, -1, kNan}),
+              ElementsAre(1u << 31, UINT32_MAX, 0));
+  EXPECT_THAT(CastTo<uint64_t>(DType::kUint64, {kTwo63, -1, 2 * kTwo63}),
+              ElementsAre(uint64_t{1} << 63, UINT64_MAX, uint64_t{1} << 63));
+  const Tensor half = Cast(Tensor::Vector<float>({INFINITY, -3.5}), DType::kHalf);
+  EXPECT_EQ(ToInt64s(half), (std::vector<int64_t>{INT64_MIN, -3}));
+}
+
 // Every broadcast against the definition: index both operands by the output's index. The shapes
 // reach each fast path: same, scalar, channel (long and short), spatial, both sides repeated.
 TEST(Broadcasting, FollowsTheDefinition) {

@@ -8,11 +8,6 @@
 namespace adze {
 namespace {
 
-bool IsFloating(DType dtype) {
-  return dtype == DType::kFloat || dtype == DType::kDouble || dtype == DType::kHalf ||
-         dtype == DType::kBfloat16;
-}
-
 // [batch, rows, columns] to [batch, columns, rows] of elements of any type.
 template <typename T>
 void SwapLastAxes(const void* in, int64_t batch, int64_t rows, int64_t columns, void* out) {
@@ -46,6 +41,11 @@ void SwapLastAxes(const Tensor& in, int64_t batch, int64_t rows, int64_t columns
 Shape ChannelsLastShape(const Shape& shape) { return {shape[0], shape[2], shape[3], shape[1]}; }
 
 }  // namespace
+
+bool IsFloating(DType dtype) {
+  return dtype == DType::kFloat || dtype == DType::kDouble || dtype == DType::kHalf ||
+         dtype == DType::kBfloat16;
+}
 
 DType FloatType(const ShapeContext& context, std::initializer_list<int> inputs) {
   const Node& node = context.node;

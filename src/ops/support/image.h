@@ -6,6 +6,9 @@
 // What ops on rank-4 images share.
 namespace adze {
 
+// Whether it is one of the floating types: float32, double, half, bfloat16.
+bool IsFloating(DType dtype);
+
 // Element type of the float operands numbered in `inputs`, which must be the same for all; of the
 // attribute "T" if none is known, else float32. kUnsupported if it is not a floating type.
 DType FloatType(const ShapeContext& context, std::initializer_list<int> inputs = {0});
