@@ -1,6 +1,7 @@
 #include "api/read_model.h"
 
 #include <algorithm>
+#include <fstream>
 
 #include "adze/checkpoint.h"
 #include "adze/freeze.h"
@@ -34,29 +35,54 @@ void RefuseKeras(const fs::path& path) {
           "model.export(FOLDER) or tf.saved_model.save(model, FOLDER)");
 }
 
+// A SavedModel begins with the number of its schema, a GraphDef with a node.
+bool IsGraphOfSavedModel(const fs::path& path) {
+  return path.filename() == "saved_model.pb" && std::ifstream(path).get() == 0x08;
+}
+
+// The prefix that a file of a checkpoint is named after; empty if it is no such file.
+fs::path PrefixOf(const fs::path& path) {
+  const std::string extension = path.extension().string();
+  const bool is_part =
+      extension == ".meta" || extension == ".index" || extension.starts_with(".data-");
+  return is_part ? fs::path(path).replace_extension() : fs::path();
+}
+
+void RequireMeta(const fs::path& prefix) {
+  const fs::path meta = WithSuffix(prefix, ".meta");
+  if (fs::exists(meta) || !fs::exists(WithSuffix(prefix, ".index"))) return;
+  throw Error(ErrorCode::kNotFound, "a checkpoint has no graph in it, and there is no '" +
+                                        meta.string() + "'; give the graph's file, with " +
+                                        "--checkpoint " + prefix.string());
+}
+
 ModelFiles FindFiles(const ModelSource& source) {
   ErrorScope scope("file", source.path.string());
   RefuseKeras(source.path);
-  const fs::path& path = source.path;
+  fs::path path = source.path;
+  if (IsGraphOfSavedModel(path)) path = path.has_parent_path() ? path.parent_path() : ".";
   const auto checkpoint_or = [&](const fs::path& beside) {
     return source.checkpoint.empty() ? beside : source.checkpoint;
   };
   if (fs::is_directory(path)) {
     if (const fs::path latest = LatestCheckpoint(path);
         !latest.empty() && !fs::exists(path / "saved_model.pb")) {
+      RequireMeta(latest);
       return {ModelKind::kMetaGraph, WithSuffix(latest, ".meta"), checkpoint_or(latest)};
     }
     const fs::path variables = path / "variables" / "variables";
-    const bool has_variables = fs::exists(WithSuffix(variables, ".index"));
+    // A graph without variables may have an empty folder.
+    std::error_code error;
+    const bool has_variables = !fs::is_empty(variables.parent_path(), error) && !error;
     return {ModelKind::kSavedModel, path, checkpoint_or(has_variables ? variables : fs::path())};
   }
-  for (const char* suffix : {".meta", ".index"}) {
-    if (path.extension() != suffix) continue;
-    const fs::path prefix = fs::path(path).replace_extension();
+  fs::path prefix = PrefixOf(path);
+  const bool is_prefix = !fs::exists(path) && (fs::exists(WithSuffix(path, ".meta")) ||
+                                               fs::exists(WithSuffix(path, ".index")));
+  if (is_prefix) prefix = path;
+  if (!prefix.empty()) {
+    RequireMeta(prefix);
     return {ModelKind::kMetaGraph, WithSuffix(prefix, ".meta"), checkpoint_or(prefix)};
-  }
-  if (!fs::exists(path) && fs::exists(WithSuffix(path, ".meta"))) {
-    return {ModelKind::kMetaGraph, WithSuffix(path, ".meta"), checkpoint_or(path)};
   }
   return {ModelKind::kGraphDef, path, source.checkpoint};
 }

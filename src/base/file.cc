@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "adze/error.h"
+#include "adze/near_names.h"
 
 namespace adze {
 namespace {
@@ -64,7 +65,11 @@ std::string ReadFile(const fs::path& path, uint64_t most_bytes) {
   ErrorScope scope("file", path.string());
   const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) {
-    ThrowErrno(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kBadFile, "cannot be opened");
+    const int reason = errno;
+    const bool absent = reason == ENOENT;
+    throw Error(absent ? ErrorCode::kNotFound : ErrorCode::kBadFile,
+                "cannot be opened: " + std::string(std::strerror(reason)) +
+                    (absent ? DidYouMeanFile(path) : ""));
   }
   struct stat info;
   if (fstat(file.fd, &info) != 0) ThrowErrno(ErrorCode::kBadFile, "cannot be read");

@@ -21,11 +21,13 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+// Comparing costs the product of the lengths, so hostile graphs get no suggestions.
+constexpr size_t kMostCandidates = 20000;
+
 }  // namespace
 
 std::string DidYouMean(std::string_view name, const std::vector<std::string>& candidates) {
-  // Comparing costs the product of the lengths, so hostile graphs get no suggestions.
-  constexpr size_t kMostCandidates = 20000, kLongest = 200, kMostNames = 3;
+  constexpr size_t kLongest = 200, kMostNames = 3;
   if (candidates.size() > kMostCandidates || name.size() > kLongest) return "";
   std::vector<std::pair<size_t, std::string>> near;
   for (const std::string& candidate : candidates) {
@@ -41,6 +43,20 @@ std::string DidYouMean(std::string_view name, const std::vector<std::string>& ca
     text += (text.empty() ? "'" : ", '") + candidate + "'";
   }
   return text.empty() ? "" : " (did you mean " + text + "?)";
+}
+
+std::string DidYouMeanFile(const std::filesystem::path& path) {
+  std::filesystem::path full = path;
+  if (!full.has_filename()) full = full.parent_path();
+  const std::filesystem::path folder = full.has_parent_path() ? full.parent_path() : ".";
+  std::vector<std::string> names;
+  std::error_code error;
+  std::filesystem::directory_iterator at(folder, error), end;
+  for (; !error && at != end && names.size() <= kMostCandidates; at.increment(error)) {
+    names.push_back(at->path().filename().string());
+    if (at->path().extension() == ".index") names.push_back(at->path().stem().string());
+  }
+  return DidYouMean(full.filename().string(), names);
 }
 
 }  // namespace adze

@@ -111,7 +111,9 @@ int RunCommandLine(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    return Complain(std::string(error.what()) + "; see `adze --help`", kUsage);
+    const std::vector<CLI::App*> verbs = app.get_subcommands();
+    const std::string verb = verbs.empty() ? "" : " " + verbs[0]->get_name();
+    return Complain(std::string(error.what()) + "; see `adze" + verb + " --help`", kUsage);
   } catch (const Error& error) {
     return Complain(error.what(), error.code() == ErrorCode::kCancelled ? kCancelledExit : kFailed);
   } catch (const std::bad_alloc&) {

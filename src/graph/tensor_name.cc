@@ -1,4 +1,5 @@
 // Values by the names users type: "prob", "prob:0", "split:1".
+#include <algorithm>
 #include <charconv>
 #include <set>
 
@@ -10,15 +11,39 @@
 namespace adze {
 namespace {
 
+// The nodes that nobody reads and that compute something.
+std::vector<Node*> Ends(const Graph& graph) {
+  static const std::set<std::string, std::less<>> kNotOutputs = {
+      "Const", "NoOp", "Assert", "Placeholder", "PlaceholderWithDefault"};
+  std::vector<Node*> ends = graph.nodes();
+  std::erase_if(ends, [&](const Node* node) {
+    return !graph.Uses(*node).empty() || kNotOutputs.contains(node->op());
+  });
+  return ends;
+}
+
 std::string NearNodes(const Graph& graph, std::string_view name) {
   std::vector<std::string> names;
   for (const Node* node : graph.nodes()) names.push_back(node->name());
   return DidYouMean(name, names);
 }
 
-}  // namespace
+// What a name that no node has may be meant to be: the nodes spelt like it, else the graph's ends.
+std::string NearOutputs(const Graph& graph, std::string_view name) {
+  std::string near = NearNodes(graph, name);
+  if (!near.empty()) return near;
+  constexpr size_t kMostNames = 3;
+  const std::vector<Node*> ends = Ends(graph);
+  std::string text;
+  for (size_t i = 0; i < std::min(ends.size(), kMostNames); ++i) {
+    text += (i ? ", '" : "'") + ends[i]->name() + "'";
+  }
+  if (ends.size() > kMostNames) text += " ...";
+  return text.empty() ? "" : "; it ends in " + text;
+}
 
-Value Graph::FindValue(std::string_view tensor_name) const {
+// `near` says what a name that no node has may be meant to be.
+Value FindValueOr(const Graph& graph, std::string_view tensor_name, auto near) {
   std::string_view name = tensor_name;
   int index = 0;
   if (const size_t colon = name.rfind(':'); colon != std::string_view::npos) {
@@ -28,23 +53,27 @@ Value Graph::FindValue(std::string_view tensor_name) const {
             "'", tensor_name, "' is not a tensor name such as 'prob' or 'prob:0'");
     name = name.substr(0, colon);
   }
-  Node* node = Find(name);
-  Require(node != nullptr, ErrorCode::kNotFound, "no node '", name, "' in the graph",
-          NearNodes(*this, name));
+  Node* node = graph.Find(name);
+  if (!node) {
+    throw Error(ErrorCode::kNotFound,
+                "no node '" + std::string(name) + "' in the graph" + near(graph, name));
+  }
   return {node, index};
+}
+
+}  // namespace
+
+Value Graph::FindValue(std::string_view tensor_name) const {
+  return FindValueOr(*this, tensor_name, NearNodes);
 }
 
 void Graph::SetOutputs(const std::vector<std::string>& tensor_names) {
   outputs_.clear();
-  for (const std::string& name : tensor_names) outputs_.push_back({name, FindValue(name)});
-  if (!tensor_names.empty()) return;
-  static const std::set<std::string, std::less<>> kNotOutputs = {
-      "Const", "NoOp", "Assert", "Placeholder", "PlaceholderWithDefault"};
-  for (Node* node : nodes()) {
-    if (node->uses_.empty() && !kNotOutputs.contains(node->op())) {
-      outputs_.push_back({node->name(), node->output()});
-    }
+  for (const std::string& name : tensor_names) {
+    outputs_.push_back({name, FindValueOr(*this, name, NearOutputs)});
   }
+  if (!tensor_names.empty()) return;
+  for (Node* node : Ends(*this)) outputs_.push_back({node->name(), node->output()});
 }
 
 }  // namespace adze

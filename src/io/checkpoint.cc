@@ -19,11 +19,12 @@ std::string ReadRange(const fs::path& path, int64_t offset, int64_t size) {
   ErrorScope scope("file", path.string());
   std::error_code error;
   const uint64_t file_size = fs::file_size(path, error);
-  Require(!error, ErrorCode::kNotFound, "cannot be opened: ", error.message());
+  Require(!error, ErrorCode::kNotFound, "cannot be opened: ", error.message(),
+          "; a checkpoint needs all of its data files beside its index");
   Require(static_cast<uint64_t>(offset) <= file_size &&
               static_cast<uint64_t>(size) <= file_size - offset,
           ErrorCode::kBadFile, "has ", file_size, " bytes, the index names bytes up to ",
-          static_cast<uint64_t>(offset) + size, "; the file is cut off");
+          static_cast<uint64_t>(offset) + size, "; the file is cut off, copy it anew");
   std::ifstream file(path, std::ios::binary);
   std::string bytes(size, '\0');
   file.seekg(offset);
@@ -98,7 +99,11 @@ Checkpoint::Checkpoint(const fs::path& prefix) : impl_(new Impl{prefix, {}}) {
     Require(!fs::is_regular_file(prefix), ErrorCode::kUnsupported,
             "is no checkpoint of TensorFlow 1.0 or later (there is no '", path.string(),
             "'); restore and save it with tf.train.Saver once");
-    throw Error(ErrorCode::kNotFound, "there is no '" + path.string() + "'");
+    const std::string near = DidYouMeanFile(prefix);
+    throw Error(ErrorCode::kNotFound,
+                "there is no '" + path.string() + "'" +
+                    (near.empty() ? "; name a checkpoint without its endings, e.g. train/model-1000"
+                                  : near));
   }
   const std::string bytes = ReadFile(path);
   ErrorScope scope("file", path.string());

@@ -15,8 +15,9 @@ std::vector<LabelLine> FromArray(const Tensor& tensor) {
   Require(tensor.shape().rank() >= 1 && tensor.num_elements() == tensor.shape()[0],
           ErrorCode::kBadFile, "holds ", tensor.shape().ToString(),
           " where one class a sample is needed");
-  Require(tensor.dtype() != DType::kFloat && tensor.dtype() != DType::kDouble, ErrorCode::kBadFile,
-          "holds ", Name(tensor.dtype()), " where classes are integers");
+  const DType dtype = tensor.dtype();
+  Require(dtype != DType::kFloat && dtype != DType::kDouble && dtype != DType::kHalf,
+          ErrorCode::kBadFile, "holds ", Name(dtype), " where classes are integers");
   std::vector<LabelLine> lines;
   for (const int64_t label : ToInt64s(tensor)) {
     Require(label >= 0 && label <= std::numeric_limits<int>::max(), ErrorCode::kBadFile,

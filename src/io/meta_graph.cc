@@ -68,7 +68,8 @@ const proto::MetaGraphDef& ChooseByTags(const proto::SavedModel& model,
       fitting.push_back(&graph);
     }
   }
-  Require(model.meta_graphs_size() > 0, ErrorCode::kBadFile, "holds no graph");
+  Require(model.meta_graphs_size() > 0, ErrorCode::kBadFile,
+          "holds no graph; copy or export it anew");
   if (tags.empty()) {
     Require(!fitting.empty(), ErrorCode::kNotFound,
             "holds several graphs; choose one by --tags: ", have);
@@ -88,7 +89,8 @@ MetaGraph ParseMetaGraph(std::string_view bytes, const OpRegistry& ops) {
           "is larger than 2 GiB, the most that a MetaGraphDef can be");
   Require(message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) &&
               !message.graph_def().empty(),
-          ErrorCode::kBadFile, "is not a MetaGraphDef with a graph, or is cut off");
+          ErrorCode::kBadFile,
+          "is not a MetaGraphDef with a graph, or is cut off; copy or save it anew");
   return FromMessage(message, ops);
 }
 
@@ -105,7 +107,7 @@ MetaGraph ParseSavedModel(std::string_view bytes, const OpRegistry& ops,
   Require(bytes.size() <= INT_MAX, ErrorCode::kUnsupported,
           "is larger than 2 GiB, the most that a SavedModel's graph can be");
   Require(message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())), ErrorCode::kBadFile,
-          "is not a SavedModel, or is cut off");
+          "is not a SavedModel, or is cut off; copy or export it anew");
   Require(message.saved_model_schema_version() <= 1, ErrorCode::kUnsupported,
           "is a SavedModel of schema ", message.saved_model_schema_version(),
           "; export it in the form of schema 1");
@@ -121,8 +123,10 @@ MetaGraph ReadSavedModel(const std::filesystem::path& folder, const OpRegistry& 
                 !std::filesystem::exists(folder / "saved_model.pbtxt"),
             ErrorCode::kUnsupported,
             "holds no binary graph (saved_model.pb); export it again with tf.saved_model.save");
-    throw Error(ErrorCode::kNotFound,
-                "is no SavedModel (it has no saved_model.pb) and has no checkpoint");
+    throw Error(
+        ErrorCode::kNotFound,
+        "is no SavedModel (it has no saved_model.pb) and has no checkpoint; give the folder "
+        "that tf.saved_model.save or tf.train.Saver wrote");
   }
   const std::string bytes = ReadFile(path);
   ErrorScope scope("file", path.string());

@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kFooterBytes = 48, kTrailerBytes = 5;
 constexpr char kSnappy = 1;
+constexpr const char* kRemedy = "; it is cut off or damaged, copy it anew";
 
 class MemoryFile : public leveldb::RandomAccessFile {
  public:
@@ -58,7 +59,7 @@ class TableCheck {
 
   void Run() {
     Require(file_.size() >= kFooterBytes, ErrorCode::kBadFile, "is too short for a table (",
-            file_.size(), " bytes)");
+            file_.size(), " bytes)", kRemedy);
     std::string_view footer = file_.substr(file_.size() - kFooterBytes);
     TakeBlock(footer);  // the index of filters, which is not read
     CheckEntries(TakeBlock(footer), [&](std::string_view handle) {
@@ -85,14 +86,14 @@ class TableCheck {
     const uint64_t restart_bytes = (restarts + 1) * kWord;
     Require(restarts > 0 && restart_bytes <= entries.size() &&
                 word(entries.size() - restart_bytes) == 0,
-            ErrorCode::kBadFile, "has a damaged block");
+            ErrorCode::kBadFile, "has a damaged block", kRemedy);
     entries.remove_suffix(restart_bytes);
     while (!entries.empty()) {
       const auto shared = TakeVarint(entries), added = TakeVarint(entries),
                  size = TakeVarint(entries);
       const bool whole = shared && *shared <= UINT32_MAX && added && size &&
                          *added <= entries.size() && *size <= entries.size() - *added;
-      Require(whole, ErrorCode::kBadFile, "has a damaged block");
+      Require(whole, ErrorCode::kBadFile, "has a damaged block", kRemedy);
       on_value(entries.substr(*added, *size));
       entries.remove_prefix(*added + *size);
     }
@@ -104,8 +105,7 @@ class TableCheck {
     const bool inside = offset && size && *offset <= file_.size() &&
                         *size <= file_.size() - *offset &&
                         file_.size() - *offset - *size >= kTrailerBytes;
-    Require(inside, ErrorCode::kBadFile,
-            "has a block outside of the file; it is cut off or damaged");
+    Require(inside, ErrorCode::kBadFile, "has a block outside of the file", kRemedy);
     return file_.substr(*offset, *size + 1);
   }
 
@@ -115,7 +115,8 @@ class TableCheck {
     if (block.back() != kSnappy) return stored;
     size_t size = 0;
     const bool known = snappy::GetUncompressedLength(block.data(), stored, &size);
-    Require(known && size <= 22 * stored, ErrorCode::kBadFile, "has a damaged compressed block");
+    Require(known && size <= 22 * stored, ErrorCode::kBadFile, "has a damaged compressed block",
+            kRemedy);
     return size;
   }
 
@@ -123,7 +124,7 @@ class TableCheck {
     CheckUnpackedSize(block);
     if (block.back() != kSnappy) return block.substr(0, block.size() - 1);
     Require(snappy::Uncompress(block.data(), block.size() - 1, memory), ErrorCode::kBadFile,
-            "has a damaged compressed block");
+            "has a damaged compressed block", kRemedy);
     return *memory;
   }
 
@@ -145,7 +146,7 @@ class MemorySink : public leveldb::WritableFile {
 };
 
 void RequireOk(const leveldb::Status& status) {
-  Require(status.ok(), ErrorCode::kBadFile, "is not a whole table: ", status.ToString());
+  Require(status.ok(), ErrorCode::kBadFile, "is not a whole table: ", status.ToString(), kRemedy);
 }
 
 }  // namespace

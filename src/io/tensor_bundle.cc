@@ -97,7 +97,7 @@ Tensor DecodeStrings(const proto::BundleEntryProto& entry, Shape shape, std::str
   Require(bytes.size() >= 4, ErrorCode::kBadFile, "its strings are cut off");
   crc = Crc32c(bytes, crc);
   Require(MaskedCrc32c({}, crc) == entry.crc32c(), ErrorCode::kBadFile,
-          "its checksum does not fit; the data file is damaged");
+          "its checksum does not fit; the data file is damaged, copy it anew");
   bytes.remove_prefix(4);
   std::vector<std::string> strings;
   for (const uint64_t length : lengths) {
@@ -148,7 +148,7 @@ Tensor DecodeBundleTensor(const proto::BundleEntryProto& entry, std::string byte
   Require(bytes.size() == shape.num_elements() * element, ErrorCode::kBadFile, "has ", bytes.size(),
           " bytes, needs ", shape.num_elements() * element);
   Require(MaskedCrc32c(bytes) == entry.crc32c(), ErrorCode::kBadFile,
-          "its checksum does not fit; the data file is damaged");
+          "its checksum does not fit; the data file is damaged, copy it anew");
   if (dtype == DType::kBool) {
     const bool valid =
         std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == 0 || c == 1; });

@@ -13,9 +13,14 @@ struct Product {
   bool transpose_a, transpose_b;  // stored as [k, m], [n, k]
 };
 
+// A sum of products of integers wraps round, as TensorFlow's does.
+void Store(double sum, float* out) { *out = static_cast<float>(sum); }
+void Store(double sum, int32_t* out) { *out = static_cast<int32_t>(static_cast<int64_t>(sum)); }
+
 // Rows [begin, end) of the product; sums in double.
+template <typename T>
 void MultiplyRows(const Product& p, int64_t begin, int64_t end, const float* a, const float* b,
-                  float* out) {
+                  T* out) {
   std::vector<double> sums(p.n);
   for (int64_t i = begin; i < end; ++i) {
     std::fill(sums.begin(), sums.end(), 0);
@@ -27,7 +32,7 @@ void MultiplyRows(const Product& p, int64_t begin, int64_t end, const float* a, 
         for (int64_t j = 0; j < p.n; ++j) sums[j] += value * b[k * p.n + j];
       }
     }
-    std::copy(sums.begin(), sums.end(), out + i * p.n);
+    for (int64_t j = 0; j < p.n; ++j) Store(sums[j], out + i * p.n + j);
   }
 }
 
@@ -63,10 +68,32 @@ Shape WithoutMatrix(const Shape& shape) {
   return Shape(std::vector<int64_t>(shape.dims().begin(), shape.dims().end() - 2));
 }
 
+bool IsByte(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kUint8; }
+
+// BatchMatMulV3 says what it makes of operands that may differ: floating types of floating types,
+// int32 of bytes.
+DType ProductType(const ShapeContext& context) {
+  const Node& node = context.node;
+  if (!node.attrs().contains("Tout")) return FloatType(context, {0, 1});
+  const auto dtype = node.attr<DType>("Tout", DType::kFloat);
+  const auto operand = [&](int input, const char* attribute) {
+    const DType own = context.spec(input).dtype;
+    return own == DType::kInvalid ? node.attr<DType>(attribute, own) : own;
+  };
+  const DType a = operand(0, "Ta"), b = operand(1, "Tb");
+  const auto both = [&](auto fits) {
+    return (a == DType::kInvalid || fits(a)) && (b == DType::kInvalid || fits(b));
+  };
+  Require((IsFloating(dtype) && both(IsFloating)) || (dtype == DType::kInt32 && both(IsByte)),
+          ErrorCode::kUnsupported, node.op(), " of ", Name(a), " and ", Name(b), " to ",
+          Name(dtype), " is not supported; floating types are, and int8 and uint8 to int32");
+  return dtype;
+}
+
 std::vector<TensorSpec> InferBatchMatMul(const ShapeContext& context) {
   const Node& node = context.node;
   const Shape &a = context.shape(0), &b = context.shape(1);
-  const DType dtype = FloatType(context, {0, 1});
+  const DType dtype = ProductType(context);
   if (!a.known_rank() || !b.known_rank()) return {{dtype, Shape::UnknownRank()}};
   Require(a.rank() >= 2 && b.rank() >= 2, ErrorCode::kBadFile, node.op(), " of shapes ",
           a.ToString(), " and ", b.ToString(), "; both ranks must be at least 2");
@@ -94,20 +121,29 @@ int64_t MatrixAt(int64_t index, const Shape& all, const Shape& own) {
   return result;
 }
 
-void EvaluateBatchMatMul(const Node& node, std::span<const Tensor> inputs,
-                         std::span<Tensor> outputs) {
-  const Shape &a = inputs[0].shape(), &b = inputs[1].shape(), &out = outputs[0].shape();
+template <typename T>
+void MultiplyMatrices(const Node& node, const Tensor& left, const Tensor& right, Tensor& result) {
+  const Shape &a = left.shape(), &b = right.shape(), &out = result.shape();
   const bool ta = IsSet(node, "adj_x"), tb = IsSet(node, "adj_y");
   const Product p{out[out.rank() - 2], a[a.rank() - 2 + !ta], out[out.rank() - 1], ta, tb};
-  if (outputs[0].num_elements() == 0) return;
+  if (result.num_elements() == 0) return;
   const Shape batch = WithoutMatrix(out), batch_a = WithoutMatrix(a), batch_b = WithoutMatrix(b);
   ParallelFor(batch.num_elements(), 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const float* left = inputs[0].data<float>().data() + MatrixAt(i, batch, batch_a) * p.m * p.k;
-      const float* right = inputs[1].data<float>().data() + MatrixAt(i, batch, batch_b) * p.k * p.n;
-      MultiplyRows(p, 0, p.m, left, right, outputs[0].mutable_data<float>().data() + i * p.m * p.n);
+      MultiplyRows(p, 0, p.m, left.data<float>().data() + MatrixAt(i, batch, batch_a) * p.m * p.k,
+                   right.data<float>().data() + MatrixAt(i, batch, batch_b) * p.k * p.n,
+                   result.mutable_data<T>().data() + i * p.m * p.n);
     }
   });
+}
+
+void EvaluateBatchMatMul(const Node& node, std::span<const Tensor> inputs,
+                         std::span<Tensor> outputs) {
+  if (outputs[0].dtype() == DType::kFloat) {
+    return MultiplyMatrices<float>(node, inputs[0], inputs[1], outputs[0]);
+  }
+  MultiplyMatrices<int32_t>(node, Cast(inputs[0], DType::kFloat), Cast(inputs[1], DType::kFloat),
+                            outputs[0]);
 }
 
 bool KeepsRows(const RowContext& context) {

@@ -133,6 +133,96 @@ TEST(LoadModelTest, WhatCannotBeFrozenIsNamed) {
   EXPECT_THAT(MessageOf({.path = folder}), HasSubstr("is a variable, and no checkpoint is given"));
 }
 
+TEST(LoadModelTest, OutputThatIsNotThereIsToldWithItsNeighboursOrTheEnds) {
+  ADZE_NEED_SHARED();
+  const fs::path models = SharedFolder() / "models";
+  EXPECT_THAT(MessageOf({.path = models / "fsrcnn_x2/checkpoint", .outputs = {"NCHW_ouput"}}),
+              HasSubstr("no node 'NCHW_ouput' in the graph (did you mean 'NCHW_output'"));
+  EXPECT_THAT(
+      MessageOf({.path = models / "kws_dscnn_saved_model/saved_model", .outputs = {"nope"}}),
+      HasSubstr("no node 'nope' in the graph; it ends in 'StatefulPartitionedCall'"));
+}
+
+// A SavedModel with variables, copied to be damaged.
+class DamagedSavedModel : public testing::Test {
+ protected:
+  void SetUp() override {
+    ADZE_NEED_SHARED();
+    fs::copy(SharedFolder() / "models/kws_dscnn_saved_model/saved_model", folder_,
+             fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+    for (const auto& entry : fs::recursive_directory_iterator(folder_)) {
+      fs::permissions(entry, fs::perms::owner_write, fs::perm_options::add);
+    }
+  }
+
+  const fs::path folder_ = TestFolder() / "model";
+  const fs::path variables_ = folder_ / "variables/variables";
+  const fs::path index_ = variables_.string() + ".index";
+  const fs::path data_ = variables_.string() + ".data-00000-of-00001";
+};
+
+TEST_F(DamagedSavedModel, MissingShardIsNamed) {
+  fs::remove(data_);
+  EXPECT_THAT(MessageOf({.path = folder_}),
+              AllOf(HasSubstr("node 'conv2d/kernel'"), HasSubstr(data_.string() + "': cannot be "),
+                    HasSubstr("needs all of its data files beside its index")));
+}
+
+TEST_F(DamagedSavedModel, ShardThatIsCutOffIsNamed) {
+  fs::resize_file(data_, 100);
+  EXPECT_THAT(MessageOf({.path = folder_}),
+              AllOf(HasSubstr("node 'conv2d/kernel'"), HasSubstr(data_.string() + "': has 100 "),
+                    HasSubstr("cut off, copy it anew")));
+}
+
+TEST_F(DamagedSavedModel, IndexThatIsCutOffIsNamed) {
+  for (const int size : {200, 0}) {
+    fs::resize_file(index_, size);
+    EXPECT_THAT(MessageOf({.path = folder_}),
+                AllOf(HasSubstr(index_.string() + "': "), HasSubstr("copy it anew")));
+  }
+}
+
+TEST_F(DamagedSavedModel, MissingIndexIsNamed) {
+  fs::remove(index_);
+  EXPECT_THAT(MessageOf({.path = folder_}), HasSubstr("there is no '" + index_.string()));
+}
+
+TEST_F(DamagedSavedModel, GraphThatIsCutOffIsNamed) {
+  for (const int size : {1000, 0}) {
+    fs::resize_file(folder_ / "saved_model.pb", size);
+    EXPECT_THAT(MessageOf({.path = folder_}),
+                AllOf(HasSubstr("saved_model.pb'"), HasSubstr("copy or export it anew")));
+  }
+}
+
+TEST(LoadModelTest, FileOfASavedModelOrCheckpointStandsForAll) {
+  ADZE_NEED_SHARED();
+  const fs::path models = SharedFolder() / "models";
+  EXPECT_EQ(LoadModel({.path = models / "kws_dscnn_saved_model/saved_model/saved_model.pb"}).size(),
+            LoadModel({.path = models / "kws_dscnn_saved_model/saved_model"}).size());
+  const fs::path data = models / "fsrcnn_x2/checkpoint/fsrcnn_ckpt.data-00000-of-00001";
+  EXPECT_GT(LoadModel({.path = data, .outputs = {"NCHW_output"}}).size(), 60u);
+  // A frozen graph keeps that right whatever its name is.
+  const fs::path frozen = TestFolder() / "saved_model.pb";
+  fs::copy_file(models / "lenet_mnist/model.pb", frozen, fs::copy_options::overwrite_existing);
+  EXPECT_GT(LoadModel({.path = frozen}).size(), 5u);
+}
+
+TEST(LoadModelTest, PathThatIsNotThereIsToldWithItsNeighbours) {
+  ADZE_NEED_SHARED();
+  const fs::path folder = SharedFolder() / "models/fsrcnn_x2/checkpoint";
+  EXPECT_THAT(MessageOf({.path = folder / "fsrcnn_ckpx"}),
+              HasSubstr("No such file or directory (did you mean 'fsrcnn_ckpt'"));
+  EXPECT_THAT(MessageOf({.path = folder / "fsrcnn_ckpt.meta",
+                         .outputs = {"NCHW_output"},
+                         .checkpoint = folder / "fsrcnn_ckpx"}),
+              HasSubstr("fsrcnn_ckpx.index' (did you mean 'fsrcnn_ckpt'"));
+  EXPECT_THAT(MessageOf({.path = SharedFolder() /
+                                 "models/lenet_saved_model/saved_model/variables/variables"}),
+              HasSubstr("a checkpoint has no graph in it"));
+}
+
 TEST(LoadModelTest, KerasFilesAreRefusedWithTheWayOut) {
   for (const char* name : {"model.h5", "model.keras"}) {
     EXPECT_THAT(MessageOf({.path = TestFolder() / name}), HasSubstr("model.export(FOLDER)"));

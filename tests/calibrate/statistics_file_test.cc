@@ -44,6 +44,15 @@ std::string Refusal(std::string_view bytes) {
   return "accepted";
 }
 
+// The reader refuses a file of another version before it reads on.
+TEST(StatisticsFile, FuzzingStartsFromFilesOfThisVersion) {
+  const std::filesystem::path corpus =
+      std::filesystem::path(ADZE_SOURCE_DIR) / "tests/fuzz/corpus/statistics";
+  EXPECT_EQ(ReadStatistics(corpus / "three_tensors.bin").taps.size(), 3u);
+  // What the test below writes.
+  EXPECT_EQ(ReadStatistics(corpus / "channels_and_rest.bin").rest, (SampleRange{"set", 20, 30}));
+}
+
 TEST(StatisticsFile, GivesBackWhatWasWritten) {
   Statistics written = Make(0, {"set", 3, 20});
   written.rest = {"set", 20, 30};

@@ -35,7 +35,7 @@ TEST(Usage, MisspeltVerbAndFlagAreNamedWithTheirNeighbours) {
             "--help`\n");
   result = RunAdze("quantize model.pb", folder);
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_EQ(result.err, "adze: --output is required; see `adze --help`\n");
+  EXPECT_EQ(result.err, "adze: --output is required; see `adze quantize --help`\n");
 }
 
 TEST(Usage, PageOfOpsIsCurrent) {
