@@ -108,9 +108,9 @@ TEST_F(RetrainTest, EveryMethodWinsAndIsDeployed) {
 // Batch norm in training: first by each batch, then frozen with statistics estimated anew.
 TEST_F(RetrainTest, KeepsBatchNormsAndFoldsThemAtTheEnd) {
   RetrainOptions options = Options("a");
-  options.train.limit = 2048;
-  options.training.steps = 100;
-  options.training.batch_norm_steps = 60;
+  options.train.limit = 4096;
+  options.training.steps = 200;
+  options.training.batch_norm_steps = 100;
   options.validation = {.arrays = {{"image", kData / "t10k-images-idx3-ubyte.gz"}},
                         .labels = kData / "t10k-labels-idx1-ubyte.gz",
                         .preprocess = PreprocessByName("unit"),
