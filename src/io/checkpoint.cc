@@ -100,10 +100,12 @@ Checkpoint::Checkpoint(const fs::path& prefix) : impl_(new Impl{prefix, {}}) {
             "is no checkpoint of TensorFlow 1.0 or later (there is no '", path.string(),
             "'); restore and save it with tf.train.Saver once");
     const std::string near = DidYouMeanFile(prefix);
-    throw Error(ErrorCode::kNotFound,
-                "there is no '" + path.string() + "'" +
-                    (near.empty() ? "; name a checkpoint without its endings, e.g. train/model-1000"
-                                  : near));
+    throw Error(
+        ErrorCode::kNotFound,
+        "there is no '" + path.string() + "'" +
+            (near.empty() ? "; a checkpoint needs its index, and is named without its endings, "
+                            "e.g. train/model-1000"
+                          : near));
   }
   const std::string bytes = ReadFile(path);
   ErrorScope scope("file", path.string());
