@@ -155,8 +155,9 @@ class QuantizedConverter(Converter):
 
 
 def main():
+    model = QuantizedConverter(read_graph_def(sys.argv[1])).convert()
     with open(sys.argv[2], 'wb') as file:
-        file.write(QuantizedConverter(read_graph_def(sys.argv[1])).convert())
+        file.write(model)
 
 
 main()

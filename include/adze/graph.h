@@ -157,8 +157,9 @@ class Graph {
   const std::vector<GraphOutput>& outputs() const { return outputs_; }
   void SetOutputs(std::vector<GraphOutput> outputs) { outputs_ = std::move(outputs); }
   // Outputs by tensor name; with an empty list the nodes that nobody reads (Const, NoOp, Assert and
-  // Placeholder do not count). kNotFound lists near names.
-  void SetOutputs(const std::vector<std::string>& tensor_names);
+  // Placeholder do not count). kNotFound lists near names, else `likely` ones, else the ends.
+  void SetOutputs(const std::vector<std::string>& tensor_names,
+                  const std::vector<std::string>& likely = {});
   std::vector<Node*> Placeholders() const;  // Placeholder, PlaceholderWithDefault
 
   const OpRegistry& ops() const { return *ops_; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <set>
 
 #include "adze/checkpoint.h"
 #include "adze/freeze.h"
@@ -71,7 +72,7 @@ ModelFiles FindFiles(const ModelSource& source) {
       return {ModelKind::kMetaGraph, WithSuffix(latest, ".meta"), checkpoint_or(latest)};
     }
     const fs::path variables = path / "variables" / "variables";
-    // A graph without variables may have an empty folder.
+    // A graph without variables may have an empty folder, or none.
     std::error_code error;
     const bool has_variables = !fs::is_empty(variables.parent_path(), error) && !error;
     return {ModelKind::kSavedModel, path, checkpoint_or(has_variables ? variables : fs::path())};
@@ -85,6 +86,15 @@ ModelFiles FindFiles(const ModelSource& source) {
     return {ModelKind::kMetaGraph, WithSuffix(prefix, ".meta"), checkpoint_or(prefix)};
   }
   return {ModelKind::kGraphDef, path, source.checkpoint};
+}
+
+// Outputs of all signatures.
+std::vector<std::string> SignatureOutputs(const MetaGraph& model) {
+  std::set<std::string> names;
+  for (const Signature& signature : model.signatures) {
+    for (const SignatureTensor& output : signature.outputs) names.insert(output.tensor);
+  }
+  return {names.begin(), names.end()};
 }
 
 // Outputs as the user or the signature names them.
@@ -102,13 +112,24 @@ std::vector<std::string> OutputNames(const MetaGraph& model, const ModelSource& 
   return names;
 }
 
+bool IsVariable(const Node& node) {
+  return node.op() == "VariableV2" || node.op() == "Variable" || node.op() == "VarHandleOp";
+}
+
 // A frozen graph has nothing to do here; most files are one.
 bool IsFrozen(const Graph& graph) {
   const std::vector<Node*> nodes = graph.nodes();
-  return std::all_of(nodes.begin(), nodes.end(), [](const Node* node) {
-    return node->def() && node->op() != "VariableV2" && node->op() != "Variable" &&
-           node->op() != "VarHandleOp";
-  });
+  return std::all_of(nodes.begin(), nodes.end(),
+                     [](const Node* node) { return node->def() && !IsVariable(*node); });
+}
+
+// A SavedModel brings its variables' values along.
+void RequireNoVariables(const Graph& graph) {
+  for (const Node* node : graph.nodes()) {
+    Require(!IsVariable(*node), ErrorCode::kNotFound, "has variables, such as '", node->name(),
+            "', and no files in its folder 'variables'; copy the SavedModel with that folder, or "
+            "name a checkpoint with --checkpoint PREFIX");
+  }
 }
 
 // A signature's inputs stay; nothing feeds other placeholders that nobody reads, such as the file
@@ -120,13 +141,13 @@ void EraseUnreadPlaceholders(Graph& graph) {
   }
 }
 
-void Freeze(MetaGraph& model, const ModelSource& source, const fs::path& checkpoint) {
+void Freeze(MetaGraph& model, const ModelSource& source, const ModelFiles& files) {
   Graph& graph = model.graph;
   const std::vector<std::string> names = OutputNames(model, source);
   // What a training graph leaves unread is its training.
   Require(!names.empty() || model.restore_op.empty(), ErrorCode::kInvalidArgument,
           "has no signature; name the model's output with --outputs");
-  graph.SetOutputs(names);
+  graph.SetOutputs(names, SignatureOutputs(model));
   Require(!graph.outputs().empty(), ErrorCode::kInvalidArgument,
           "no output found; name it with --outputs");
   if (IsFrozen(graph)) {
@@ -149,7 +170,11 @@ void Freeze(MetaGraph& model, const ModelSource& source, const fs::path& checkpo
   graph.SetOutputs(outputs);
   RunPasses(graph, FreezePipeline());
   std::optional<Checkpoint> opened;
-  if (!checkpoint.empty()) opened.emplace(checkpoint);
+  if (!files.checkpoint.empty()) {
+    opened.emplace(files.checkpoint);
+  } else if (files.kind == ModelKind::kSavedModel) {
+    RequireNoVariables(graph);
+  }
   FreezeVariables(graph, keys, opened ? &*opened : nullptr);
   graph.Prune();
   EraseUnreadPlaceholders(graph);
@@ -171,7 +196,7 @@ Graph ReadModel(const ModelSource& source) {
     }
   }();
   ErrorScope scope("file", files.graph.string());
-  Freeze(model, source, files.checkpoint);
+  Freeze(model, source, files);
   return std::move(model.graph);
 }
 

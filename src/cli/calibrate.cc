@@ -42,7 +42,7 @@ void Run(const Flags& flags, bool quiet) {
   // Under mpirun the first process speaks for all.
   const bool is_first = ProcessGroup::World().is_first();
   quiet |= !is_first;
-  RequireData(flags.data, quiet || flags.json);
+  RequireData(flags.data);
   Progress progress("calibrate", quiet || flags.json);
   const CollectResult result =
       Collect({.model = ToModelSource(flags.model),
@@ -67,6 +67,7 @@ void Run(const Flags& flags, bool quiet) {
   }
   fmt::print("statistics of {} tensors over {} samples in {:.1f} s, wrote {}\n", result.tensors,
              result.samples, result.seconds, flags.statistics);
+  PrintScaling(flags.data);
   PrintSkipped(result.skipped);
 }
 

@@ -214,7 +214,7 @@ void Run(const Flags& flags, bool quiet) {
   job.options.latency.num_threads = flags.latency_threads;
   job.latencies = flags.latencies;
   job.data = ToDataSource(flags.data);
-  if (!job.data.empty()) RequireData(flags.data, quiet || flags.json);
+  if (!job.data.empty()) RequireData(flags.data);
   job.options.data.samples = flags.samples;
   job.options.data.weigh = !flags.no_weighing;
   job.options.data.correct = !flags.no_correction;
@@ -226,6 +226,7 @@ void Run(const Flags& flags, bool quiet) {
   } else if (!quiet) {
     PrintTable(result);
     PrintSummary(result);
+    PrintScaling(flags.data);
   }
 }
 

@@ -101,7 +101,7 @@ void Run(const Flags& flags, bool quiet) {
                           .batch_size = flags.batch.size,
                           .batch_num = flags.batch.num,
                           .num_threads = flags.batch.threads};
-  if (flags.statistics.empty()) RequireData(flags.data, quiet || flags.json);
+  if (flags.statistics.empty()) RequireData(flags.data);
   Progress progress("calibrate", quiet || flags.json);
   options.progress = [&](int64_t done, int64_t total) { progress.Update(done, total); };
   Progress tuning("round weights", quiet || flags.json);
@@ -122,6 +122,7 @@ void Run(const Flags& flags, bool quiet) {
   if (result.tuning_seconds > 0) fmt::print(", rounded weights in {:.1f} s", result.tuning_seconds);
   fmt::print(", wrote\n");
   for (const auto& file : result.files) fmt::print("  {}\n", file.string());
+  if (flags.statistics.empty()) PrintScaling(flags.data);
   PrintSkipped(result.skipped);
 }
 

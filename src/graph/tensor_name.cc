@@ -28,18 +28,28 @@ std::string NearNodes(const Graph& graph, std::string_view name) {
   return DidYouMean(name, names);
 }
 
-// What a name that no node has may be meant to be: the nodes spelt like it, else the graph's ends.
-std::string NearOutputs(const Graph& graph, std::string_view name) {
+// The ends of what can be computed, and not of its training or saving.
+std::vector<std::string> LikelyOutputs(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const Node* node : Ends(graph)) {
+    if (node->def()) names.push_back(node->name());
+  }
+  return names;
+}
+
+// What a name that no node has may be meant to be: the nodes spelt like it, else the likely ones.
+std::string NearOutputs(const Graph& graph, std::string_view name,
+                        const std::vector<std::string>& likely) {
   std::string near = NearNodes(graph, name);
   if (!near.empty()) return near;
   constexpr size_t kMostNames = 3;
-  const std::vector<Node*> ends = Ends(graph);
+  const std::vector<std::string> outputs = likely.empty() ? LikelyOutputs(graph) : likely;
   std::string text;
-  for (size_t i = 0; i < std::min(ends.size(), kMostNames); ++i) {
-    text += (i ? ", '" : "'") + ends[i]->name() + "'";
+  for (size_t i = 0; i < std::min(outputs.size(), kMostNames); ++i) {
+    text += (i ? ", '" : "'") + outputs[i] + "'";
   }
-  if (ends.size() > kMostNames) text += " ...";
-  return text.empty() ? "" : "; it ends in " + text;
+  if (outputs.size() > kMostNames) text += " ...";
+  return text.empty() ? "" : "; its outputs may be " + text;
 }
 
 // `near` says what a name that no node has may be meant to be.
@@ -67,10 +77,14 @@ Value Graph::FindValue(std::string_view tensor_name) const {
   return FindValueOr(*this, tensor_name, NearNodes);
 }
 
-void Graph::SetOutputs(const std::vector<std::string>& tensor_names) {
+void Graph::SetOutputs(const std::vector<std::string>& tensor_names,
+                       const std::vector<std::string>& likely) {
+  const auto near = [&](const Graph& graph, std::string_view name) {
+    return NearOutputs(graph, name, likely);
+  };
   outputs_.clear();
   for (const std::string& name : tensor_names) {
-    outputs_.push_back({name, FindValueOr(*this, name, NearOutputs)});
+    outputs_.push_back({name, FindValueOr(*this, name, near)});
   }
   if (!tensor_names.empty()) return;
   for (Node* node : Ends(*this)) outputs_.push_back({node->name(), node->output()});

@@ -101,6 +101,38 @@ void CompressIndex(const fs::path& from, const fs::path& to) {
   ASSERT_TRUE(out->Close().ok());
 }
 
+// Nothing of ours between: leveldb itself takes the file and finds every checksum right.
+TEST(CheckpointTest, WrittenIndexOpensInLeveldb) {
+  std::map<std::string, Tensor> tensors;
+  for (int i = 0; i < 500; ++i) {
+    tensors["layer_" + std::to_string(i)] = Tensor::Vector<float>({static_cast<float>(i), 0.5f});
+  }
+  const fs::path prefix = TestFolder() / "written";
+  WriteCheckpoint(prefix, tensors);
+  const std::string index = prefix.string() + ".index";
+  leveldb::RandomAccessFile* file = nullptr;
+  ASSERT_TRUE(leveldb::Env::Default()->NewRandomAccessFile(index, &file).ok());
+  const std::unique_ptr<leveldb::RandomAccessFile> file_owner(file);
+  leveldb::Options options;
+  options.paranoid_checks = true;
+  leveldb::Table* table = nullptr;
+  ASSERT_TRUE(leveldb::Table::Open(options, file, fs::file_size(index), &table).ok());
+  const std::unique_ptr<leveldb::Table> table_owner(table);
+  leveldb::ReadOptions checked;
+  checked.verify_checksums = true;
+  const std::unique_ptr<leveldb::Iterator> entry(table->NewIterator(checked));
+  std::vector<std::string> keys;
+  for (entry->SeekToFirst(); entry->Valid(); entry->Next()) keys.push_back(entry->key().ToString());
+  EXPECT_TRUE(entry->status().ok()) << entry->status().ToString();
+  ASSERT_EQ(keys.size(), tensors.size() + 1);
+  EXPECT_EQ(keys[0], "");  // the header of a TensorBundle
+  EXPECT_TRUE(std::equal(keys.begin() + 1, keys.end(), tensors.begin(),
+                         [](const std::string& key, const auto& t) { return key == t.first; }));
+  entry->Seek("layer_77");
+  ASSERT_TRUE(entry->Valid());
+  EXPECT_EQ(entry->key().ToString(), "layer_77");
+}
+
 TEST(CheckpointTest, IndexMayBeCompressed) {
   std::map<std::string, Tensor> tensors;
   for (int i = 0; i < 500; ++i) {

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -171,13 +172,19 @@ void AddEngineFlag(CLI::App& app, std::string& engine) {
       ->capture_default_str();
 }
 
-void RequireData(const DataFlags& flags, bool quiet) {
+void RequireData(const DataFlags& flags) {
   Require(!flags.images.empty() || !flags.arrays.empty() || !flags.command.empty(),
           ErrorCode::kInvalidArgument,
           "calibration needs data; give --images DIR, --data NAME=FILE or --data-command COMMAND");
-  if (flags.preprocess.empty() && flags.mean.empty() && !quiet) {
-    fmt::print(stderr, "pixels are fed as x / 127.5 - 1; choose otherwise with --preprocess\n");
-  }
+}
+
+void PrintScaling(const DataFlags& flags) {
+  const bool has_pixels =
+      !flags.images.empty() ||
+      std::any_of(flags.arrays.begin(), flags.arrays.end(),
+                  [](const std::string& data) { return !data.ends_with(".npy"); });
+  if (!has_pixels || !flags.preprocess.empty() || !flags.mean.empty()) return;
+  fmt::print("pixels were fed as x / 127.5 - 1; choose otherwise with --preprocess\n");
 }
 
 void PrintSkipped(const SkippedSamples& skipped) {

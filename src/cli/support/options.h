@@ -50,9 +50,11 @@ void AddFieldFlags(CLI::App& app, DataFlags& flags);
 void AddPixelFlags(CLI::App& app, DataFlags& flags);
 DataSource ToDataSource(const DataFlags& flags);
 
-// Refuses if there is none of --images, --data and --data-command; unless `quiet`, says which
-// preprocessing is the default.
-void RequireData(const DataFlags& flags, bool quiet);
+// Refuses if there is none of --images, --data and --data-command.
+void RequireData(const DataFlags& flags);
+
+// Which preprocessing was the default, as a line for people; nothing if it was chosen.
+void PrintScaling(const DataFlags& flags);
 
 // "2 samples skipped: WHY; WHY" as a line for people; nothing if there are none.
 void PrintSkipped(const SkippedSamples& skipped);
