@@ -1,5 +1,8 @@
 #include "decompose/band_reduction.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "adze/cancel.h"
 #include "adze/parallel.h"
 #include "decompose/householder.h"
@@ -12,15 +15,28 @@ constexpr int64_t kTile = SymmetricTiles::kTile;
 // Reduces rows x columns to upper triangular form; the reflections' vectors replace it below the
 // diagonal.
 void FactorPanel(double* a, int64_t rows, int64_t columns, double* tau, double* diagonal) {
+  constexpr int64_t kGrain = 1 << 15;  // elements that are worth a thread
   for (int64_t k = 0; k < std::min(rows, columns); ++k) {
     double* v = a + k * rows + k;
     const int64_t length = rows - k;
     diagonal[k] = MakeReflection(v, length, &tau[k]);
-    for (int64_t j = k + 1; j < columns; ++j) {
-      double* x = a + j * rows + k;
-      AddScaled(-tau[k] * DotProduct(v, x, length), v, x, length);
-    }
+    ParallelFor(columns - k - 1, kGrain / length + 1, [&](int64_t begin, int64_t end) {
+      for (int64_t j = k + 1 + begin; j < k + 1 + end; ++j) {
+        double* x = a + j * rows + k;
+        AddScaled(-tau[k] * DotProduct(v, x, length), v, x, length);
+      }
+    });
   }
+}
+
+// Calls body(begin, end) for strips that cover the rows and begin slabs.
+constexpr int64_t kStrip = 8 * kSlab<double>;
+void ForStrips(int64_t rows, const std::function<void(int64_t, int64_t)>& body) {
+  ParallelFor((rows + kStrip - 1) / kStrip, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t strip = begin; strip < end; ++strip) {
+      body(strip * kStrip, std::min((strip + 1) * kStrip, rows));
+    }
+  });
 }
 
 }  // namespace
@@ -66,50 +82,48 @@ void BandReduction::ReducePanel(SymmetricTiles& a, int64_t first) {
   // A := Qᵀ A Q = A - V Wᵀ - W Vᵀ with W = Y - 1/2 V (Tᵀ Vᵀ Y), Y = A V T.
   const int64_t first_tile = begin / kTile, all = (a.tiles() - first_tile) * kTile;
   const int64_t skipped = begin - first_tile * kTile;  // rows of the first tile that are done
-  PackedRows<double> transposed(count, all);           // (V T)ᵀ
-  ParallelFor(rows, 64, [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i) {
-      for (int64_t k = 0; k < count; ++k) {
-        double sum = 0;
-        for (int64_t j = 0; j <= k; ++j) sum += panel[j * rows + i] * t[k * count + j];
-        transposed.at(k, skipped + i) = sum;
+  PackedRows<double> left(all, 2 * count);             // V and W
+  PackedRows<double> v_transposed(count, rows), vt_transposed(count, all);
+  PackedColumns<double> right;
+  right.Resize(2 * count, all);
+  ForStrips(rows, [&](int64_t from, int64_t to) {
+    double sum[kStrip];
+    for (int64_t k = 0; k < count; ++k) {
+      std::fill_n(sum, kStrip, 0.0);
+      for (int64_t j = 0; j <= k; ++j) {
+        AddScaled(t[k * count + j], panel.data() + j * rows + from, sum, to - from);
+      }
+      for (int64_t i = from; i < to; ++i) {
+        vt_transposed.at(k, skipped + i) = sum[i - from];
+        v_transposed.at(k, i) = left.at(skipped + i, k) = right.at(count + k, skipped + i) =
+            panel[k * rows + i];
       }
     }
   });
-  const std::vector<double> product = a.Multiply(transposed, first_tile);  // Yᵀ
-  // S = Tᵀ Vᵀ Y
+  const std::vector<double> product = a.Multiply(vt_transposed, first_tile);  // Yᵀ
   std::vector<double> y(rows * count), s(count * count), vy(count * count);
-  for (int64_t k = 0; k < count; ++k) {
-    for (int64_t i = 0; i < rows; ++i) y[k * rows + i] = product[(skipped + i) * count + k];
-  }
-  ParallelFor(count, 4, [&](int64_t from, int64_t to) {
-    for (int64_t k = from; k < to; ++k) {
-      for (int64_t j = 0; j < count; ++j) {
-        vy[k * count + j] = DotProduct(panel.data() + j * rows, y.data() + k * rows, rows);
-      }
+  ForStrips(rows, [&](int64_t from, int64_t to) {
+    for (int64_t k = 0; k < count; ++k) {
+      for (int64_t i = from; i < to; ++i) y[k * rows + i] = product[(skipped + i) * count + k];
     }
   });
+  ParallelFor((count + kGroup - 1) / kGroup, 1, [&](int64_t from, int64_t to) {
+    const int64_t column = from * kGroup;
+    MultiplyPacked(v_transposed, 0, count, 0, rows, ColumnsOf(y.data() + column * rows, rows),
+                   std::min(to * kGroup, count) - column, 1.0, vy.data() + column * count, count);
+  });
+  // S = Tᵀ Vᵀ Y
   for (int64_t k = 0; k < count; ++k) {
     for (int64_t i = 0; i < count; ++i) {
       for (int64_t j = 0; j <= i; ++j) s[k * count + i] += t[i * count + j] * vy[k * count + j];
     }
   }
-  ParallelFor(count, 4, [&](int64_t from, int64_t to) {
-    for (int64_t k = from; k < to; ++k) {
-      for (int64_t j = 0; j < count; ++j) {
-        AddScaled(-0.5 * s[k * count + j], panel.data() + j * rows, y.data() + k * rows, rows);
-      }
-    }
-  });
-  PackedRows<double> left(all, 2 * count);
-  PackedColumns<double> right;
-  right.Resize(2 * count, all);
-  ParallelFor(rows, 64, [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i) {
-      for (int64_t k = 0; k < count; ++k) {
-        const double v = panel[k * rows + i], w = y[k * rows + i];
-        left.at(skipped + i, k) = right.at(count + k, skipped + i) = v;
-        left.at(skipped + i, count + k) = right.at(k, skipped + i) = w;
+  ForStrips(rows, [&](int64_t from, int64_t to) {
+    MultiplyPacked(left, skipped + from, to - from, 0, count, ColumnsOf(s.data(), count), count,
+                   -0.5, y.data() + from, rows);
+    for (int64_t k = 0; k < count; ++k) {
+      for (int64_t i = from; i < to; ++i) {
+        left.at(skipped + i, count + k) = right.at(k, skipped + i) = y[k * rows + i];
       }
     }
   });

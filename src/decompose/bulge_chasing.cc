@@ -1,6 +1,12 @@
 #include "decompose/bulge_chasing.h"
 
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <thread>
+
 #include "adze/cancel.h"
+#include "adze/parallel.h"
 #include "decompose/householder.h"
 
 namespace adze {
@@ -44,44 +50,77 @@ BulgeChasing::BulgeChasing(BandMatrix& band) : n_(band.n), width_(band.width) {
   }
   vectors_.resize(vectors);
   taus_.resize(taus);
-  for (int64_t s = 0; s < sweeps; ++s) {
-    if (s % 64 == 0) ThrowIfCancelled();
-    Sweep(band, s);
-  }
+  Chase(band, sweeps);
   for (int64_t i = 0; i < n_; ++i) {
     diagonal_.push_back(*band.at(i, i));
     if (i + 1 < n_) beside_.push_back(*band.at(i + 1, i));
   }
 }
 
-void BulgeChasing::Sweep(BandMatrix& band, int64_t sweep) {
+// Step t of sweep s makes the reflection that clears a column of the block left of the diagonal and
+// applies it to that block, the one on the diagonal and the one below.
+void BulgeChasing::Step(BandMatrix& band, int64_t sweep, int64_t step) {
   const int64_t stride = band.stride() - 1;
-  double v[kMost];
-  double* column = band.at(sweep + 1, sweep);
-  int64_t row = sweep + 1, length = std::min(width_, n_ - row);
-  for (int64_t step = 0;; ++step) {
-    std::copy_n(column, length, v);
-    double tau;
-    column[0] = MakeReflection(v, length, &tau);
-    std::fill(column + 1, column + length, 0.0);
-    const Place place = PlaceOf(sweep, step);
-    std::copy_n(v, length, vectors_.data() + place.vector);
-    taus_[place.tau] = static_cast<float>(tau);
-    if (step > 0) {
-      // What is right of the column that was just cleared, in the same rows.
-      for (int64_t j = 1; j < width_; ++j) {
-        double* x = column + j * stride;
-        AddScaled(-tau * DotProduct(v, x, length), v, x, length);
-      }
+  const int64_t row = sweep + 1 + step * width_, length = std::min(width_, n_ - row);
+  double* column = band.at(row, step > 0 ? row - width_ : sweep);
+  double v[kMost], tau;
+  std::copy_n(column, length, v);
+  column[0] = MakeReflection(v, length, &tau);
+  std::fill(column + 1, column + length, 0.0);
+  const Place place = PlaceOf(sweep, step);
+  std::copy_n(v, length, vectors_.data() + place.vector);
+  taus_[place.tau] = static_cast<float>(tau);
+  if (step > 0) {
+    // What is right of the column that was just cleared, in the same rows.
+    for (int64_t j = 1; j < width_; ++j) {
+      double* x = column + j * stride;
+      AddScaled(-tau * DotProduct(v, x, length), v, x, length);
     }
-    ReflectBothSides(band.at(row, row), stride, length, v, tau);
-    const int64_t next = row + length, next_length = std::min(width_, n_ - next);
-    if (next_length <= 0) return;
-    column = band.at(next, row);
-    ReflectColumns(column, stride, next_length, length, v, tau);
-    row = next;
-    length = next_length;
   }
+  ReflectBothSides(band.at(row, row), stride, length, v, tau);
+  const int64_t next = row + length, next_length = std::min(width_, n_ - next);
+  if (next_length > 0) ReflectColumns(band.at(next, row), stride, next_length, length, v, tau);
+}
+
+// A step may begin when the sweep before is two steps further (Haidar et al. 2011). Some sweeps
+// form a group that goes down the diagonal together, each three steps behind the one before, so
+// that what they work on stays in the cache; threads take a group each. What a step computes does
+// not depend on who comes when.
+void BulgeChasing::Chase(BandMatrix& band, int64_t sweeps) {
+  constexpr int64_t kGroup = 4, kLag = 3;
+  constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
+  const int64_t groups = (sweeps + kGroup - 1) / kGroup;
+  std::vector<std::atomic<int64_t>> waves(groups);  // that are over in a group
+  RunTasks(groups, [&](int64_t group) {
+    const auto chase = [&] {
+      ThrowIfCancelled();
+      const int64_t first = group * kGroup, last = std::min(first + kGroup, sweeps);
+      for (int64_t wave = 0;; ++wave) {
+        // The last sweep of the group before is then two steps further than the first of this one.
+        const int64_t wanted = wave + kLag * kGroup;
+        while (group > 0 && waves[group - 1].load(std::memory_order_acquire) < wanted) {
+          std::this_thread::yield();
+        }
+        bool any = false;
+        for (int64_t s = first; s < last; ++s) {
+          const int64_t step = wave - kLag * (s - first);
+          if (step >= 0 && HasStep(s, step)) Step(band, s, step);
+          any |= step < 0 || HasStep(s, step);
+        }
+        if (!any) return;
+        waves[group].store(wave + 1, std::memory_order_release);
+      }
+    };
+    // Who waits for this group must go on, also if it failed.
+    const auto finish = [&] { waves[group].store(kAll, std::memory_order_release); };
+    try {
+      chase();
+    } catch (...) {
+      finish();
+      throw;
+    }
+    finish();
+  });
 }
 
 void BulgeChasing::ApplyQ(float* x, int64_t columns) const {

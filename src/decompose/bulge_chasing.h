@@ -23,7 +23,9 @@ class BulgeChasing {
   Place PlaceOf(int64_t sweep, int64_t step) const {
     return {sweep_vectors_[sweep] + step * width_, sweep_taus_[sweep] + step};
   }
-  void Sweep(BandMatrix& band, int64_t sweep);
+  bool HasStep(int64_t sweep, int64_t step) const { return sweep + 1 + step * width_ < n_; }
+  void Step(BandMatrix& band, int64_t sweep, int64_t step);
+  void Chase(BandMatrix& band, int64_t sweeps);
 
   int64_t n_, width_;
   std::vector<double> diagonal_, beside_;

@@ -115,25 +115,42 @@ void FindCluster(const Tridiagonal& m, std::span<const double> values, int64_t f
 }  // namespace
 
 std::vector<double> Eigenvalues(const Tridiagonal& m) {
-  const int64_t n = m.size();
-  const double norm = NormOf(m);
+  const int64_t n = m.size(), batches = (n + kSturmLanes - 1) / kSturmLanes;
+  const double end = NormOf(m) * 1.0001;
   std::vector<double> values(n), squares;
-  for (double e : m.beside) squares.push_back(e * e);
-  const double least = std::max(kEpsilon * kEpsilon * norm * norm, 1e-300);
-  const int64_t batches = (n + kSturmLanes - 1) / kSturmLanes;
-  ParallelFor(batches, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t batch = begin; batch < end; ++batch) {
+  for (double e : m.beside) squares.push_back(std::max(e * e, 1e-300));
+  const auto count_below = [&](const double* numbers, int64_t* counts) {
+    CountBelow(m.diagonal.data(), squares.data(), n, numbers, counts);
+  };
+  // Numbers at equal distances tell first between which two of them each eigenvalue is.
+  std::vector<double> marks(batches * kSturmLanes);
+  std::vector<int64_t> below(marks.size());
+  const auto intervals = static_cast<double>(marks.size() + 1);
+  for (size_t i = 0; i < marks.size(); ++i) {
+    marks[i] = -end + 2 * end * (static_cast<double>(i + 1) / intervals);
+  }
+  ParallelFor(batches, 1, [&](int64_t begin, int64_t stop) {
+    for (int64_t i = begin * kSturmLanes; i < stop * kSturmLanes; i += kSturmLanes) {
+      count_below(marks.data() + i, below.data() + i);
+    }
+  });
+  const int steps = std::max(1, 48 - static_cast<int>(std::log2(intervals)));
+  ParallelFor(batches, 1, [&](int64_t begin, int64_t stop) {
+    for (int64_t batch = begin; batch < stop; ++batch) {
       double low[kSturmLanes], high[kSturmLanes], middle[kSturmLanes];
       int64_t counts[kSturmLanes];
-      std::fill_n(low, kSturmLanes, -norm * 1.0001);
-      std::fill_n(high, kSturmLanes, norm * 1.0001);
-      for (int step = 0; step < 48; ++step) {
+      for (int i = 0; i < kSturmLanes; ++i) {
+        // Eigenvalue number k from below lies below x if more than k do.
+        const int64_t k = std::min(batch * kSturmLanes + i, n - 1);
+        const auto next = std::upper_bound(below.begin(), below.end(), k) - below.begin();
+        low[i] = next > 0 ? marks[next - 1] : -end;
+        high[i] = next < static_cast<int64_t>(marks.size()) ? marks[next] : end;
+      }
+      for (int step = 0; step < steps; ++step) {
         for (int i = 0; i < kSturmLanes; ++i) middle[i] = 0.5 * (low[i] + high[i]);
-        CountBelow(m.diagonal.data(), squares.data(), n, least, middle, counts);
+        count_below(middle, counts);
         for (int i = 0; i < kSturmLanes; ++i) {
-          // Eigenvalue number k from below lies below x if more than k do.
-          const int64_t k = batch * kSturmLanes + i;
-          (counts[i] > k ? high : low)[i] = middle[i];
+          (counts[i] > batch * kSturmLanes + i ? high : low)[i] = middle[i];
         }
       }
       for (int i = 0; i < kSturmLanes && batch * kSturmLanes + i < n; ++i) {

@@ -167,35 +167,32 @@ ADZE_INLINE void Scaled(double factor, const double* x, double* y, int64_t n) {
   for (; i < n; ++i) y[i] += factor * x[i];
 }
 
-// Signs of the pivots of T - x (Sturm's sequence); a pivot near zero counts as negative.
+// Signs of the pivots of T - x (Sturm's sequence). A pivot that is zero makes the next one infinite
+// and the one after that right again.
 template <int kBytes>
-ADZE_INLINE void Sturm(const double* diagonal, const double* squares, int64_t n, double least_pivot,
+ADZE_INLINE void Sturm(const double* diagonal, const double* squares, int64_t n,
                        const double* numbers, int64_t* counts) {
   using V = typename Vector<double, kBytes>::Type;
-  using I = typename Vector<int64_t, kBytes>::Type;
-  constexpr int kVectors = kSturmLanes / (kBytes / sizeof(double));
+  using U = typename Vector<uint64_t, kBytes>::Type;
+  constexpr int kLanes = kBytes / sizeof(double), kVectors = kSturmLanes / kLanes;
   V x[kVectors], pivot[kVectors];
-  I below[kVectors] = {};
+  U below[kVectors] = {};
   for (int v = 0; v < kVectors; ++v) {
-    Load(numbers + v * (kBytes / sizeof(double)), x[v]);
+    Load(numbers + v * kLanes, x[v]);
     pivot[v] = V{} + 1.0;
   }
   double square = 0;
-  const V least = V{} + least_pivot;
   for (int64_t i = 0; i < n; ++i) {
-#pragma GCC unroll 4
+#pragma GCC unroll 16
     for (int v = 0; v < kVectors; ++v) {
-      V p = (diagonal[i] - x[v]) - square / pivot[v];
-      p = (p < least) & (p > -least) ? -least : p;
-      below[v] += p < 0.0;  // minus one
-      pivot[v] = p;
+      pivot[v] = (diagonal[i] - x[v]) - square / pivot[v];
+      U bits;
+      std::memcpy(&bits, &pivot[v], sizeof(V));
+      below[v] += bits >> 63;
     }
     square = i + 1 < n ? squares[i] : 0;
   }
-  for (int v = 0; v < kVectors; ++v) {
-    const I positive = -below[v];
-    Store(positive, counts + v * (kBytes / sizeof(double)));
-  }
+  for (int v = 0; v < kVectors; ++v) Store(below[v], counts + v * kLanes);
 }
 
 struct Loops {
@@ -207,7 +204,7 @@ struct Loops {
   void (*scaled)(double, const double*, double*, int64_t);
   double (*scaled_and_dot)(double, const double*, double*, const double*, int64_t);
   void (*two_scaled)(double, const double*, double, const double*, double*, int64_t);
-  void (*sturm)(const double*, const double*, int64_t, double, const double*, int64_t*);
+  void (*sturm)(const double*, const double*, int64_t, const double*, int64_t*);
 };
 
 #define ADZE_FORMS(suffix, target, bytes, vectors)                                               \
@@ -236,8 +233,8 @@ struct Loops {
     TwoScaled<bytes>(a, u, b, v, x, n);                                                          \
   }                                                                                              \
   target void Sturm##suffix(const double* diagonal, const double* squares, int64_t n,            \
-                            double least_pivot, const double* numbers, int64_t* counts) {        \
-    Sturm<bytes>(diagonal, squares, n, least_pivot, numbers, counts);                            \
+                            const double* numbers, int64_t* counts) {                            \
+    Sturm<bytes>(diagonal, squares, n, numbers, counts);                                         \
   }                                                                                              \
   constexpr Loops kLoops##suffix = {TileDouble##suffix, TileFloat##suffix,    Dot##suffix,       \
                                     Scaled##suffix,     ScaledAndDot##suffix, TwoScaled##suffix, \
@@ -283,9 +280,9 @@ double AddScaledAndDot(double factor, const double* x, double* y, const double* 
 void AddTwoScaled(double a, const double* u, double b, const double* v, double* x, int64_t n) {
   Chosen().two_scaled(a, u, b, v, x, n);
 }
-void CountBelow(const double* diagonal, const double* squares, int64_t n, double least_pivot,
-                const double* numbers, int64_t* counts) {
-  Chosen().sturm(diagonal, squares, n, least_pivot, numbers, counts);
+void CountBelow(const double* diagonal, const double* squares, int64_t n, const double* numbers,
+                int64_t* counts) {
+  Chosen().sturm(diagonal, squares, n, numbers, counts);
 }
 
 }  // namespace adze

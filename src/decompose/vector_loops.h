@@ -36,9 +36,9 @@ double AddScaledAndDot(double factor, const double* x, double* y, const double* 
 void AddTwoScaled(double a, const double* u, double b, const double* v, double* x, int64_t n);
 
 // How many eigenvalues of a symmetric tridiagonal matrix lie below each of 32 numbers. `diagonal`
-// has n entries, `squares` those beside the diagonal, squared (n - 1).
+// has n entries, `squares` those beside the diagonal, squared and not zero (n - 1).
 inline constexpr int kSturmLanes = 32;
-void CountBelow(const double* diagonal, const double* squares, int64_t n, double least_pivot,
-                const double* numbers, int64_t* counts);
+void CountBelow(const double* diagonal, const double* squares, int64_t n, const double* numbers,
+                int64_t* counts);
 
 }  // namespace adze

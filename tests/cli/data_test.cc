@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "adze/tensor.h"
 #include "cli/program.h"
 #include "example_writer.h"
@@ -10,6 +12,7 @@ namespace adze {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class Data : public testing::Test {
  protected:
@@ -57,6 +60,31 @@ TEST_F(Data, OfRecordsAndCommandsGivesTheRecordOfAnArray) {
   const ProgramResult failed = Quantize("failed", "--data-command 'echo no feed >&2; exit 3'");
   EXPECT_EQ(failed.exit_code, 1);
   EXPECT_THAT(failed.err, HasSubstr("ended with exit status 3: 'no feed'"));
+}
+
+// Whose process tells what its own environment is.
+TEST_F(Data, CommandSeesThatWaitingThreadsSpinBriefly) {
+  const auto spins = [&](const std::string& launcher) {
+    RunAdze("-q quantize model.pbtxt --data-command 'env >env.txt; exit 1' --output out", folder_,
+            "env -u OMP_WAIT_POLICY " + launcher);
+    return ReadFile(folder_ / "env.txt");
+  };
+  EXPECT_THAT(spins("-u GOMP_SPINCOUNT"), HasSubstr("GOMP_SPINCOUNT=3000\n"));
+  EXPECT_THAT(spins("GOMP_SPINCOUNT=77"), HasSubstr("GOMP_SPINCOUNT=77\n"));
+  EXPECT_THAT(spins("-u GOMP_SPINCOUNT OMP_WAIT_POLICY=active"), Not(HasSubstr("GOMP_SPINCOUNT")));
+}
+
+TEST_F(Data, DefaultScalingOfPixelsIsToldWithTheResultOnly) {
+  const ProgramResult failed =
+      RunAdze("quantize model.pbtxt --data nothing.tfrecord --field f --output out", folder_);
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_EQ(std::count(failed.err.begin(), failed.err.end(), '\n'), 1) << failed.err;
+  WriteRecords("x.tfrecord", records_);
+  const ProgramResult done =
+      RunAdze("quantize model.pbtxt --data x.tfrecord --field f --output out", folder_);
+  EXPECT_THAT(done.out, HasSubstr("pixels were fed as x / 127.5 - 1"));
+  EXPECT_THAT(RunAdze("quantize model.pbtxt --data x.npy --output out", folder_).out,
+              Not(HasSubstr("pixels")));
 }
 
 // Statistics of one field are not those of another.
