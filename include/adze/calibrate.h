@@ -119,6 +119,11 @@ void ApplyBalance(Graph& prepared, const Record& record);
 int64_t AbsorbBiases(Graph& prepared, const std::vector<std::string>& skip_fusion_layers,
                      const Dataset& data, int64_t samples);
 
+// Biases become int32 integers of scale scale_w * scale_d. Where that is too fine for one, as with
+// 16-bit data and a channel of tiny weights, raises scale_w, by which such weights lose nothing that
+// would count beside the bias. Returns how many scales; layers with a cluster stay as they are.
+int64_t FitBiases(const Graph& prepared, const std::vector<PlannedLayer>& plan, Record* record);
+
 // Where the record has a cluster, moves the elements of the layer's weight to their nearest centres
 // (MoveToCentres), so that the record's scales give exactly these integers.
 void MoveWeightsToCentres(Graph& prepared, const Record& record);

@@ -153,6 +153,11 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
       compared.emplace(OutputData{graph, *data, std::min(OutputData::kSamples, result.samples)});
     record = FindFactors(plan.layers, statistics, compared ? &*compared : nullptr);
   }
+  if (const int64_t raised = FitBiases(graph, plan.layers, &record); raised > 0) {
+    result.warnings.push_back("the weights of " + std::to_string(raised) +
+                              " channels got larger scales, so that their biases fit int32");
+    spdlog::warn("{}", result.warnings.back());
+  }
   plan.config.batch_num =
       static_cast<int>((result.samples + options.batch_size - 1) / options.batch_size);
   result.calibration_seconds =

@@ -8,13 +8,18 @@
 namespace adze {
 
 UnitSource::UnitSource(const Dataset& data, int64_t batch_size, int num_readers)
-    : size_(data.size()), batch_size_(batch_size), reader_(data, batch_size, num_readers) {}
+    : data_(data), size_(data.size()), batch_size_(batch_size), num_readers_(num_readers) {}
 
 void UnitSource::ReadBatch() {
   stopped_ = true;  // unless the batch can be read
   batch_ = {};      // whose memory the next one may need
-  Unit batch{.first_sample = next_, .samples = std::min(batch_size_, size_ - next_)};
-  Check(reader_.Next(&batch.feeds, nullptr), "the data has as many batches");
+  Unit batch{.first_sample = next_,
+             .samples = std::min(reader_ ? read_size_ : batch_size_, size_ - next_)};
+  if (reader_) {
+    Check(reader_->Next(&batch.feeds, nullptr), "the data has as many batches");
+  } else {
+    batch.feeds = data_.Read(0, batch.samples);
+  }
   batch_ = std::move(batch);
   stopped_ = false;
 }
@@ -32,6 +37,11 @@ bool UnitSource::Next(int64_t end, bool by_sample, Unit* unit) {
   if (next_ == batch_.first_sample + batch_.samples) {
     unit->first_sample = next_;
     ReadBatch();
+  }
+  if (!reader_ && batch_.samples < size_) {
+    read_size_ = by_sample ? 1 : batch_size_;
+    rest_.emplace(data_, batch_.samples, size_);
+    reader_.emplace(*rest_, read_size_, num_readers_);
   }
   const int64_t begin = next_ - batch_.first_sample;
   if (begin == 0 && (!by_sample || batch_.samples == 1)) {

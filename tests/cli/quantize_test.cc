@@ -196,6 +196,27 @@ TEST_F(Quantize, ConvertLosesNothing) {
   EXPECT_EQ(ReadFile(folder_ / "a.pb"), ReadFile(folder_ / "c.pb"));
 }
 
+TEST_F(Quantize, ChannelOfTinyWeightsKeepsItsBias) {
+  std::string model = kTinyModel;
+  for (const char* weight : {"float_val: -0.25", "float_val: 1 ", "float_val: 0.75"}) {
+    const size_t at = model.find(weight);
+    ASSERT_NE(at, std::string::npos);
+    model.replace(at, std::string(weight).size(), "float_val: 1e-4 ");
+  }
+  const size_t bias = model.find("float_val: -0.2");
+  model.replace(bias, std::string("float_val: -0.2").size(), "float_val: 0.7");
+  WriteFileAtomically(folder_ / "tiny.pbtxt", model);
+  for (const std::string bits : {"8", "16"}) {
+    Run("quantize tiny.pbtxt --data x.npy --activation-bits " + bits + " --output out");
+    Run("run tiny.pbtxt --input x.npy --output conv/Relu=float.npy");
+    Run("run out_fake_quant.pb --input x.npy --output conv/Relu=quantized.npy");
+    const Tensor want = ReadNpy(folder_ / "float.npy"), got = ReadNpy(folder_ / "quantized.npy");
+    for (int64_t i = 1; i < want.num_elements(); i += 2) {
+      ASSERT_NEAR(got.data<float>()[i], want.data<float>()[i], 1e-5);
+    }
+  }
+}
+
 TEST_F(Quantize, CtrlCStopsAndLeavesEarlierFiles) {
   const std::string data = std::string(kFashionData) + "train-images-idx3-ubyte.gz";
   if (!std::filesystem::exists(data)) GTEST_SKIP() << "package dataset-fashion-mnist is absent";
