@@ -31,7 +31,7 @@ void register_checkpoint(CommandRegistry& commands) {
                 .declare = [](CLI::App& app) {
                   auto flags = std::make_shared<Flags>();
                   AddModelFlags(app, flags->model);
-                  app.add_option("--output", flags->output,
+                  app.add_option("-o,--output", flags->output,
                                  "Prefix of the files to write: PREFIX.meta, .index and .data-...")
                       ->required()
                       ->type_name("PREFIX");

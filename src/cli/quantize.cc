@@ -152,7 +152,7 @@ void register_quantize(CommandRegistry& commands) {
          app.add_option("--statistics", flags->statistics,
                         "Calibrate on what `adze calibrate` or `adze merge` wrote, without data")
              ->type_name("FILE");
-         app.add_option("--output", flags->output,
+         app.add_option("-o,--output", flags->output,
                         "Prefix of the files to write: PREFIX_quantized.pb and so on")
              ->required()
              ->type_name("PREFIX");

@@ -259,7 +259,7 @@ void Declare(CLI::App& app) {
       ->check(CLI::Range(1, 1024))
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--output", flags->output,
+  app.add_option("-o,--output", flags->output,
                  "Prefix of the files to write: PREFIX_quantized.pb and so on")
       ->required()
       ->type_name("PREFIX");

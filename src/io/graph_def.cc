@@ -256,13 +256,13 @@ std::string SerializeGraphDef(const Graph& graph) {
 }
 
 void WriteGraphDef(const Graph& graph, const std::filesystem::path& path) {
-  ErrorScope scope("file", path.string());
-  std::string bytes;
-  if (path.extension() == ".pbtxt") {
-    Check(pb::TextFormat::PrintToString(ToMessage(graph), &bytes), "text form");
-  } else {
-    bytes = SerializeGraphDef(graph);
-  }
+  const std::string bytes = [&] {
+    ErrorScope scope("file", path.string());
+    if (path.extension() != ".pbtxt") return SerializeGraphDef(graph);
+    std::string text;
+    Check(pb::TextFormat::PrintToString(ToMessage(graph), &text), "text form");
+    return text;
+  }();
   WriteFileAtomically(path, bytes);
 }
 

@@ -196,5 +196,18 @@ TEST(GraphDef, AChainOf200000NodesDoesNotRecurse) {
   EXPECT_EQ(graph.size(), 200000u);
 }
 
+TEST(GraphDef, FileThatCannotBeWrittenIsNamedOnce) {
+  WriteFileAtomically(TestFolder() / "file", "");
+  for (const char* name : {"x.pb", "x.pbtxt"}) {
+    const std::string path = TestFolder() / "file" / name;
+    try {
+      WriteGraphDef(Graph(Ops()), path);
+      FAIL() << "was written";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), testing::StartsWith("file '" + path + "': cannot "));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace adze
