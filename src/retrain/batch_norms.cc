@@ -70,6 +70,7 @@ std::vector<const Node*> BatchNorms::estimated() const {
 }
 
 void BatchNorms::SetLearning(bool learning) {
+  learning_ = learning;
   for (Node* node : nodes_) node->SetAttr("is_training", learning);
 }
 

@@ -27,8 +27,10 @@ class BatchNorms {
   std::vector<const Node*> estimated() const;
   // Whether they normalize with what the batch has.
   void SetLearning(bool learning);
+  bool learning() const { return learning_; }
 
  private:
+  bool learning_ = false;
   std::vector<Node*> nodes_;
 };
 

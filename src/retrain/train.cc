@@ -66,7 +66,10 @@ class Trainer {
         batch_norms_(&graph_),
         logits_(FindLogits(graph_)),
         quantizers_({input.plan, input.calibrated, graph_, input.initial}, device_),
-        student_(graph_, Fetches(), {.device = device_, .hook = &quantizers_}),
+        student_(graph_, Fetches(),
+                 {.device = device_,
+                  .hook = &quantizers_,
+                  .sharers = has_others() ? workers_ : nullptr}),
         batches_(input.data, options_.batch_size, options_.seed,
                  {.flip = options_.flip, .crop = options_.crop, .color = options_.color},
                  options_.label_offset, Part()) {
@@ -105,7 +108,8 @@ class Trainer {
   at::Tensor LossOf(const Batch& batch);
   double Step(int64_t step, const Batch& batch);
   void CheckVariables(int64_t step) const;
-  [[noreturn]] void RefuseLoss(int64_t step, const Batch& batch);
+  bool IsFiniteForAll(bool is_finite) const;
+  void RefuseLoss(int64_t step, const Batch& batch, bool is_finite);
   TrainedModel Result(std::vector<float> losses);
 
   const TrainInput& input_;
@@ -232,7 +236,8 @@ double Trainer::Step(int64_t step, const Batch& batch) {
   CheckVariables(step);
   const at::Tensor loss = LossOf(batch);
   auto value = loss.item<double>();
-  if (!std::isfinite(value)) RefuseLoss(step, batch);
+  const bool is_finite = std::isfinite(value);
+  if (!IsFiniteForAll(is_finite)) RefuseLoss(step, batch, is_finite);
   loss.backward();
   value = Average(value);
   const double rate = LearningRateAt(options_, step, settings_.steps);
@@ -298,7 +303,8 @@ void Trainer::CheckProgress() {
   best_->Offer(loss);
 }
 
-// Means and variances of the batch norms become what batches have with the weights as they are.
+// Means and variances of the batch norms become what batches have with the weights as they are; all
+// workers see those of whole batches.
 void Trainer::FreezeBatchNorms() {
   constexpr int64_t kMostBatches = 32;
   const at::NoGradGuard constant;
@@ -316,8 +322,7 @@ void Trainer::FreezeBatchNorms() {
     }
   }
   for (size_t j = 0; j < targets.size(); ++j) {
-    at::Tensor mean = MeanOfAll(sums[j].div_(static_cast<double>(batches)));
-    student_.Variable(*targets[j]).copy_(mean);
+    student_.Variable(*targets[j]).copy_(sums[j].div_(static_cast<double>(batches)));
   }
   batch_norms_.SetLearning(false);
 }
@@ -346,11 +351,22 @@ void Trainer::CheckVariables(int64_t step) const {
   }
 }
 
-// Says where it began.
-void Trainer::RefuseLoss(int64_t step, const Batch& batch) {
+// Workers that meet in the forward pass, in batch norms that learn, do the same after it.
+bool Trainer::IsFiniteForAll(bool is_finite) const {
+  if (!has_others() || !batch_norms_.learning()) return is_finite;
+  const at::Tensor bad =
+      at::full({1}, is_finite ? 0 : 1, at::TensorOptions(at::kFloat).device(device_));
+  workers_->Sum(bad);
+  return bad.item<float>() == 0;
+}
+
+// Says where it began; returns only where this worker's own loss is finite, to hear of it from the
+// one whose is not.
+void Trainer::RefuseLoss(int64_t step, const Batch& batch, bool is_finite) {
   const at::NoGradGuard constant;
   quantizers_.WatchForNotFinite();
   LossOf(batch);
+  if (is_finite) return;
   const std::string layer = quantizers_.first_not_finite();
   throw Error(ErrorCode::kInvalidArgument,
               fmt::format("the loss of step {} is NaN or Inf: {}{}", step + 1,
@@ -434,11 +450,13 @@ TrainedModel Trainer::Run() {
     resumed_at = state.step;
     Learn(&state);
   } catch (const LostWorker& lost) {
-    if (lost.has_failed() || state.step == resumed_at) throw;
+    if (lost.has_failed() || state.step == resumed_at) {
+      throw LostWorker(lost.why(), lost.has_failed());
+    }
     if (workers_->ClaimSaving()) Save(state);
     throw Error(lost.code(), fmt::format("{} after step {}; the same command with --resume goes on "
                                          "from '{}'",
-                                         lost.what(), state.step, settings_.checkpoint.string()));
+                                         lost.why(), state.step, settings_.checkpoint.string()));
   }
   TrainedModel result = Result(std::move(state.losses));
   result.resumed_at = resumed_at;

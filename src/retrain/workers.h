@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "adze/error.h"
+#include "engine/torch/batch_sharers.h"
 
 namespace adze {
 
@@ -14,25 +15,28 @@ namespace adze {
 class LostWorker : public Error {
  public:
   LostWorker(const std::string& why, bool has_failed)
-      : Error(ErrorCode::kNotFound, why), has_failed_(has_failed) {}
+      : Error(ErrorCode::kNotFound, why), why_(why), has_failed_(has_failed) {}
+  // Without the scopes of where this one noticed it.
+  const std::string& why() const { return why_; }
   bool has_failed() const { return has_failed_; }
 
  private:
+  std::string why_;
   bool has_failed_;
 };
 
 // The processes that train one model together, each on its part of every batch: c10d over Gloo, or
 // NCCL where tensors are on GPUs. All of them must call the same functions in the same order.
-class Workers {
+class Workers : public BatchSharers {
  public:
   // Joins the others that RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT speak of, which torchrun
   // and `adze retrain --nproc` set; alone where they are not set. kInvalidArgument if they make no
   // sense, kUnsupported without Gloo, LostWorker if not all come in time.
   explicit Workers(at::Device device);
-  ~Workers();
+  ~Workers() override;
 
   int rank() const { return rank_; }
-  int size() const { return size_; }
+  int size() const override { return size_; }
   bool is_first() const { return rank_ == 0; }
   // How many of them share this machine's cores, by LOCAL_WORLD_SIZE.
   int on_machine() const { return on_machine_; }
@@ -40,7 +44,7 @@ class Workers {
   // The first one's tensors replace those of the others. LostWorker.
   void Broadcast(const std::vector<at::Tensor>& tensors);
   // Sums the tensor over all, in place. LostWorker.
-  void Sum(at::Tensor values);
+  void Sum(at::Tensor values) override;
 
   // Tells the others why this one fails; does nothing if one has failed before.
   void ReportFailure(const std::string& why);

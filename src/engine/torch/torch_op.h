@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "adze/op.h"
+#include "engine/torch/batch_sharers.h"
 
 namespace adze {
 
@@ -43,6 +44,7 @@ struct TorchCall {
   std::span<const TorchValue> inputs;
   const ShapeMap& shapes;
   at::Device device;
+  BatchSharers* sharers = nullptr;  // who has the other parts of the batch; null: nobody
 
   int num_inputs() const { return static_cast<int>(inputs.size()); }
   const at::Tensor& input(int i) const { return value(i).torch(device); }

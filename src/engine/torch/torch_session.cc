@@ -196,7 +196,8 @@ std::vector<TorchValue> TorchSession::Impl::RunStep(const Step& step,
   const bool has_integers =
       dtype != DType::kInvalid && dtype != DType::kFloat && node.def() && node.def()->evaluate;
   if (step.function && !has_integers) {
-    for (at::Tensor& output : (*step.function)({node, inputs, shapes, options.device})) {
+    for (at::Tensor& output :
+         (*step.function)({node, inputs, shapes, options.device, options.sharers})) {
       results.emplace_back(std::move(output));
     }
     return results;

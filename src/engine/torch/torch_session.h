@@ -25,6 +25,9 @@ class TorchHook {
 struct TorchSessionOptions {
   at::Device device = at::kCPU;
   TorchHook* hook = nullptr;  // may be null; must outlive the session
+  // With whom batch norms in training share what they normalize by: mean and variance are those of
+  // the whole batch. May be null; must outlive the session and what it returned.
+  BatchSharers* sharers = nullptr;
 };
 
 // Runs a graph on LibTorch so that gradients flow from its outputs to the variables and feeds.

@@ -16,9 +16,35 @@ at::Tensor Normalize(const Node& node, const at::Tensor& x, const at::Tensor& sc
                                          node.attr<float>("epsilon", 1e-4f), false));
 }
 
+// By mean and variance of the whole batch, of which others have a part: the mean of x, then that of
+// (x - mean)^2, both from sums over all.
+std::vector<at::Tensor> BatchNormOfWholeBatch(const TorchCall& call) {
+  const at::Tensor x = ChannelsSecond(call.node, call.input(0));
+  const double count = static_cast<double>(x.numel() / x.size(1)) * call.sharers->size();
+  const auto mean_of = [&](const at::Tensor& values) {
+    return SumOverSharers(values.sum({0, 2, 3}), call.sharers) / count;
+  };
+  const auto along_channels = [](const at::Tensor& values) {
+    return values.reshape({1, -1, 1, 1});
+  };
+  const at::Tensor mean = mean_of(x);
+  const at::Tensor centred = x - along_channels(mean);
+  const at::Tensor variance = mean_of(centred.square());
+  const at::Tensor factor =
+      (variance + call.node.attr<float>("epsilon", 1e-4f)).rsqrt() * call.input(1);
+  const at::Tensor y = centred * along_channels(factor) + along_channels(call.input(2));
+  return {InLayoutOf(call.node, y),
+          mean.detach(),
+          variance.detach() * (count / std::max(count - 1, 1.0)),
+          mean.detach(),
+          variance.detach(),
+          at::zeros({})};
+}
+
 // y, mean and variance of the batch (the unbiased estimate), what the gradient reads (the biased
 // one), in V3 one number more, which means nothing here.
 std::vector<at::Tensor> BatchNorm(const TorchCall& call) {
+  if (IsTraining(call.node) && call.sharers) return BatchNormOfWholeBatch(call);
   const at::Tensor& x = call.input(0);
   at::Tensor y =
       Normalize(call.node, x, call.input(1), call.input(2), call.input(3), call.input(4));
