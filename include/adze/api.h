@@ -102,6 +102,7 @@ struct CollectOptions {
   int64_t batch_num = 0;  // of the whole, before it is cut into shards; 0: as for Quantize
   Shard shard = {};
   int num_threads = 0;           // 0: all cores
+  std::string device = "cpu";    // or "cuda", "cuda:1" by LibTorch (adze/graph_runner.h)
   int64_t checkpoint_every = 0;  // writes the file each time that so many samples were seen; 0: not
   bool resume = false;           // goes on after the last checkpoint, if there is one
   std::function<void(int64_t, int64_t)> progress = {};
@@ -125,8 +126,11 @@ struct QuantizeOptions {
   PlanOptions plan = {};
   std::filesystem::path output_prefix;
   int64_t batch_size = 1;
-  int64_t batch_num = 0;                                // 0: all the data, at most 256 samples
-  int num_threads = 0;                                  // 0: all cores
+  int64_t batch_num = 0;  // 0: all the data, at most 256 samples
+  int num_threads = 0;    // 0: all cores
+  // Where the data is run through the model for the layers' ranges: "cpu", or "cuda", "cuda:1" by
+  // LibTorch (adze/graph_runner.h). Everything else is done on the processor.
+  std::string device = "cpu";
   int64_t compare_samples = 4;                          // for the comparison of layers; 0: none
   int64_t joint_samples = 64;                           // for JointCost; 0: none
   std::function<void(int64_t, int64_t)> progress = {};  // of calibration: batches

@@ -8,6 +8,7 @@
 #include "adze/config.h"
 #include "adze/dataset.h"
 #include "adze/graph.h"
+#include "adze/graph_runner.h"
 #include "adze/record.h"
 #include "adze/statistics.h"
 
@@ -64,6 +65,9 @@ struct CalibrateOptions {
   int num_threads = 0;           // 0: all cores
   Parallelism parallelism = Parallelism::kMeasured;
   double measure_from_seconds = 10;  // kMeasured: with less work left a thread runs a sample
+  // Runs batches elsewhere: threads then share what is left to do with the values. The statistics
+  // are those of whatever it computes. Null: sessions do.
+  MakeGraphRunner runner = nullptr;
   // What an interrupted run of the same samples saw: only the rest is run. It must outlive the
   // call.
   const Statistics* resume = nullptr;

@@ -4,6 +4,7 @@
 #include "adze/file.h"
 #include "adze/process_group.h"
 #include "api/collect_in_group.h"
+#include "api/device_runners.h"
 
 namespace adze {
 namespace {
@@ -49,6 +50,7 @@ CollectResult Collect(const CollectOptions& options) {
   Require(options.checkpoint_every >= 0, kBad, "--checkpoint-every must be at least 1");
   Require(group.size() == 1 || (options.checkpoint_every == 0 && !options.resume), kBad,
           "--checkpoint-every and --resume are for one process; under mpirun use --shard");
+  const MakeGraphRunner runner = RunnersOn(options.device);
   if (group.is_first()) CheckWritable(options.statistics);
   const PreparedModel model(options.model, options.plan);
   RefuseEarlierRuns(model.plan);
@@ -68,6 +70,7 @@ CollectResult Collect(const CollectOptions& options) {
                               .shard = options.shard,
                               .data_name = NameOf(options.data),
                               .num_threads = options.num_threads,
+                              .runner = runner,
                               .progress = options.progress});
   if (!statistics) return {};
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;

@@ -14,6 +14,7 @@
 #include "adze/report.h"
 #include "adze/tune.h"
 #include "api/collect_in_group.h"
+#include "api/device_runners.h"
 
 namespace adze {
 namespace {
@@ -83,6 +84,10 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
     if (group.is_first()) CheckWritable(path);
   }
   SetNumThreads(options.num_threads);
+  Require(options.device == "cpu" || options.statistics.empty(), ErrorCode::kInvalidArgument,
+          "--device ", options.device,
+          " is where calibration runs, which --statistics stands for; leave one of them out");
+  const MakeGraphRunner runner = RunnersOn(options.device);
 
   PlanOptions plan_options = options.plan;
   const bool without_data = options.data.empty() && !options.statistics.empty();
@@ -120,10 +125,10 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
   Record record;
   if (options.statistics.empty()) {
     result.samples = count(data->size());
-    const CalibrateOptions calibrate{.batch_size = options.batch_size,
-                                     .num_samples = result.samples,
-                                     .num_threads = options.num_threads,
-                                     .progress = options.progress};
+    CalibrateOptions calibrate{.batch_size = options.batch_size,
+                               .num_samples = result.samples,
+                               .num_threads = options.num_threads,
+                               .progress = options.progress};
     if (plan.config.absorb_biases) {  // by each process of a group on its own
       const int64_t pairs =
           AbsorbBiases(graph, plan.config.skip_fusion_layers, *data, result.samples);
@@ -135,6 +140,7 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
         result.warnings.push_back(std::move(warning));
       }
     }
+    calibrate.runner = runner;  // only now: what came before has to be the same in each process
     if (group.size() > 1) {
       const auto statistics = CollectInGroup(model, options.data, *data, calibrate);
       if (!statistics) return {};

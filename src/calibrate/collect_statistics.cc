@@ -8,11 +8,12 @@
 #include <malloc.h>
 #endif
 
-#include "adze/cancel.h"
 #include "adze/error.h"
 #include "adze/parallel.h"
+#include "calibrate/collector.h"
 #include "calibrate/dataset_slice.h"
 #include "calibrate/factors.h"
+#include "calibrate/runner_collector.h"
 #include "calibrate/team.h"
 
 namespace adze {
@@ -47,10 +48,10 @@ void ReleaseFreeMemory() {
 // Runs samples in one of two ways: a thread for each sample, which is what statistics are defined
 // by, or all threads on each, if that gives the same bits and is faster. Where rows of a batch meet,
 // it is run as a whole, else sample by sample: memory does not depend on its size.
-class Collector {
+class TeamCollector : public Collector {
  public:
-  Collector(const Graph& prepared, const std::vector<PlannedLayer>& plan, const Dataset& data,
-            const CalibrateOptions& options)
+  TeamCollector(const Graph& prepared, const std::vector<PlannedLayer>& plan, const Dataset& data,
+                const CalibrateOptions& options)
       : prepared_(prepared),
         plan_(plan),
         data_(data),
@@ -59,26 +60,16 @@ class Collector {
         session_(std::in_place, prepared),
         source_(data, options.batch_size, threads_),
         rows_apart_(session_->KeepsRowsApart(source_.First().feeds)),
-        team_(MakeTeam(options.parallelism == Parallelism::kOps)) {
-    if (!options.resume) return;
-    Statistics statistics = Take();
-    statistics.Merge(*options.resume);
-    team_->Put(std::move(statistics));
-  }
+        team_(MakeTeam(options.parallelism == Parallelism::kOps)),
+        progress_(options, data.size()) {}
 
-  // Samples up to `end`.
-  void RunTo(int64_t end) {
+  void RunTo(int64_t end) override {
     if (source_.position() == 0 && CanMeasure()) Measure();
     Run(end);
   }
-  int64_t position() const { return source_.position(); }
-  // Of all that was run, without its `samples`. They are the caller's until given back by Put.
-  Statistics Take() {
-    Statistics statistics = team_->Take();
-    statistics.origin = options_.origin;
-    return statistics;
-  }
-  void Put(Statistics statistics) { team_->Put(std::move(statistics)); }
+  int64_t position() const override { return source_.position(); }
+  Statistics Take() override { return team_->Take(); }
+  void Put(Statistics statistics) override { team_->Put(std::move(statistics)); }
 
  private:
   std::unique_ptr<Team> MakeTeam(bool share_ops) const {
@@ -148,16 +139,7 @@ class Collector {
   }
 
   void Run(int64_t end) {
-    team_->Run(source_, end, [&](int64_t samples) {
-      const int64_t batches = (data_.size() + options_.batch_size - 1) / options_.batch_size;
-      const int64_t before = done_ / options_.batch_size;
-      done_ += samples;
-      const int64_t after =
-          done_ == data_.size() ? batches : std::min(batches, done_ / options_.batch_size);
-      for (int64_t i = before + 1; options_.progress && i <= after; ++i) {
-        if (!CancelRequested()) options_.progress(i, batches);
-      }
-    });
+    team_->Run(source_, end, [&](int64_t samples) { progress_.Add(samples); });
     SetNumThreads(options_.num_threads);  // the team's first member works on this thread
   }
 
@@ -170,8 +152,15 @@ class Collector {
   UnitSource source_;
   const bool rows_apart_;
   std::unique_ptr<Team> team_;
-  int64_t done_ = 0;  // samples
+  BatchProgress progress_;
 };
+
+std::unique_ptr<Collector> MakeCollector(const Graph& prepared,
+                                         const std::vector<PlannedLayer>& plan, const Dataset& data,
+                                         const CalibrateOptions& options) {
+  if (options.runner) return std::make_unique<RunnerCollector>(prepared, plan, data, options);
+  return std::make_unique<TeamCollector>(prepared, plan, data, options);
+}
 
 }  // namespace
 
@@ -195,17 +184,27 @@ Statistics CollectStatistics(const Graph& prepared, const std::vector<PlannedLay
   const int64_t begin = options.resume ? options.resume->rest.begin : range.begin;
   const DatasetSlice slice(data, begin, range.end);
   const int64_t step = options.checkpoint_every > 0 ? options.checkpoint_every : slice.size();
-  Collector collector(prepared, plan, slice, options);
+  const std::unique_ptr<Collector> collector = MakeCollector(prepared, plan, slice, options);
+  const auto take = [&] {
+    Statistics statistics = collector->Take();
+    statistics.origin = options.origin;
+    return statistics;
+  };
+  if (options.resume) {
+    Statistics before = take();
+    before.Merge(*options.resume);
+    collector->Put(std::move(before));
+  }
   for (;;) {
-    collector.RunTo(std::min(collector.position() + step, slice.size()));
-    Statistics seen = collector.Take();
-    const int64_t at = begin + collector.position();
+    collector->RunTo(std::min(collector->position() + step, slice.size()));
+    Statistics seen = take();
+    const int64_t at = begin + collector->position();
     seen.samples = {{range.data, range.begin, at}};
     seen.rest = {at < range.end ? range.data : "", at < range.end ? at : 0,
                  at < range.end ? range.end : 0};
     if (at == range.end) return seen;
     options.checkpoint(seen);
-    collector.Put(std::move(seen));
+    collector->Put(std::move(seen));
   }
 }
 

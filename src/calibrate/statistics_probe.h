@@ -16,6 +16,8 @@ class StatisticsProbe : public Probe {
  public:
   StatisticsProbe(const std::vector<PlannedLayer>& plan, const Dataset& data, int num_threads);
 
+  // What it wants, in the plan's order.
+  const std::vector<Value>& values() const { return order_; }
   // Which samples the rows of the next tensors are.
   void StartBatch(int64_t first_sample, int64_t samples);
   bool Wants(Value value) const override;

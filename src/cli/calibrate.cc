@@ -39,6 +39,7 @@ Shard ParseShard(const std::string& text) {
 }
 
 void Run(const Flags& flags, bool quiet) {
+  BecomeProgramFor(flags.batch);
   // Under mpirun the first process speaks for all.
   const bool is_first = ProcessGroup::World().is_first();
   quiet |= !is_first;
@@ -53,6 +54,7 @@ void Run(const Flags& flags, bool quiet) {
                .batch_num = flags.batch.num,
                .shard = ParseShard(flags.shard),
                .num_threads = flags.batch.threads,
+               .device = flags.batch.device,
                .checkpoint_every = flags.checkpoint_every,
                .resume = flags.resume,
                .progress = [&](int64_t done, int64_t all) { progress.Update(done, all); }});

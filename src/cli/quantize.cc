@@ -90,6 +90,7 @@ nlohmann::ordered_json ToJson(const QuantizeResult& result) {
 }
 
 void Run(const Flags& flags, bool quiet) {
+  BecomeProgramFor(flags.batch);
   // Under mpirun the first process speaks for all.
   const bool is_first = ProcessGroup::World().is_first();
   quiet |= !is_first;
@@ -100,7 +101,8 @@ void Run(const Flags& flags, bool quiet) {
                           .output_prefix = flags.output,
                           .batch_size = flags.batch.size,
                           .batch_num = flags.batch.num,
-                          .num_threads = flags.batch.threads};
+                          .num_threads = flags.batch.threads,
+                          .device = flags.batch.device};
   if (flags.statistics.empty()) RequireData(flags.data);
   Progress progress("calibrate", quiet || flags.json);
   options.progress = [&](int64_t done, int64_t total) { progress.Update(done, total); };

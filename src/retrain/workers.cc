@@ -213,7 +213,9 @@ at::Device DeviceByName(const std::string& name) {
   Require(at::hasCUDA(), ErrorCode::kUnsupported, "--device ", name,
           " needs a GPU and a LibTorch with CUDA; here there is none of them");
   if (!device->has_index()) {
-    device->set_index(static_cast<at::DeviceIndex>(IntegerOf("LOCAL_RANK").value_or(0)));
+    std::optional<int> rank = IntegerOf("LOCAL_RANK");
+    if (!rank) rank = IntegerOf("OMPI_COMM_WORLD_LOCAL_RANK");
+    device->set_index(static_cast<at::DeviceIndex>(rank.value_or(0)));
   }
   return *device;
 }

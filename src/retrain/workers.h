@@ -60,8 +60,9 @@ class Workers : public BatchSharers {
   std::unique_ptr<Group> group_;  // null if alone
 };
 
-// The device that "cpu", "cuda" or "cuda:1" names; "cuda" alone is GPU LOCAL_RANK where several
-// processes share a machine. kInvalidArgument, kUnsupported if there is none.
+// The device that "cpu", "cuda" or "cuda:1" names; "cuda" alone is the GPU of the process's number
+// among those on this machine, which torchrun (LOCAL_RANK) and mpirun set. kInvalidArgument,
+// kUnsupported if there is none.
 at::Device DeviceByName(const std::string& name);
 
 }  // namespace adze

@@ -8,7 +8,9 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "adze/graph_runner.h"
 #include "adze/registry.h"
+#include "cli/support/sibling_program.h"
 
 namespace adze {
 namespace {
@@ -208,6 +210,17 @@ void AddBatchFlags(CLI::App& app, BatchFlags& flags) {
       ->check(CLI::PositiveNumber)
       ->type_name("N");
   app.add_option("--threads", flags.threads, "Threads (default: all cores)")->type_name("N");
+  app.add_option("--device", flags.device,
+                 "Where calibration runs the model: cpu, or by LibTorch cuda or cuda:N")
+      ->type_name("NAME")
+      ->capture_default_str();
+}
+
+void BecomeProgramFor(const BatchFlags& flags) {
+  if (flags.device == "cpu" || GetDeviceRunners()) return;
+  BecomeSibling("adze-retrain", "--device " + flags.device +
+                                    " needs LibTorch, which this adze was built without; install "
+                                    "libtorch-dev, then configure and build anew");
 }
 
 void AddPlanFlags(CLI::App& app, PlanFlags& flags) {

@@ -65,8 +65,12 @@ nlohmann::ordered_json SkippedAsJson(const SkippedSamples& skipped);
 struct BatchFlags {
   int64_t size = 1, num = 0;
   int threads = 0;
+  std::string device = "cpu";
 };
 void AddBatchFlags(CLI::App& app, BatchFlags& flags);
+// Becomes adze-retrain, which has LibTorch, if the device needs that and this program is without.
+// kUnsupported if there is no adze-retrain. To be called before anything is done.
+void BecomeProgramFor(const BatchFlags& flags);
 
 struct PlanFlags {
   std::string config;

@@ -61,7 +61,7 @@ int64_t TorchCall::integer(int i) const {
 const std::vector<int64_t>& TorchCall::output_shape(int i) const {
   const Shape& shape = shapes[node.output(i)].shape;
   Require(shape.IsFullyKnown(), ErrorCode::kUnsupported, "the shape of output ", i, " of ",
-          node.op(), " depends on data; it cannot be retrained through");
+          node.op(), " depends on data; it cannot be run on LibTorch");
   return shape.dims();
 }
 

@@ -99,7 +99,11 @@ void TorchSession::Impl::CheckOps() const {
 void TorchSession::Impl::AddSteps() {
   for (Node* node : nodes) {
     if (node->IsConst()) {
-      constants.emplace(node, TorchValue(node->const_value()));
+      const auto constant = constants.emplace(node, TorchValue(node->const_value())).first;
+      // Else each run would copy it to the device.
+      if (!options.device.is_cpu() && node->const_value().dtype() == DType::kFloat) {
+        constant->second.torch(options.device);
+      }
       SlotOf(node->output());
       continue;
     }

@@ -50,7 +50,7 @@ at::Tensor Gather(const TorchCall& call) {
   const at::Tensor& x = call.input(0);
   const int64_t axis = call.num_inputs() > 2 ? AxisOf(call, 2, x.dim()) : 0;
   Require(call.node.attr<int64_t>("batch_dims", 0) == 0, ErrorCode::kUnsupported, call.node.op(),
-          " with batch_dims cannot be retrained through");
+          " with batch_dims cannot be run on LibTorch");
   const at::Tensor numbers = call.input(1).to(at::kLong).reshape({-1});
   return x.index_select(axis, numbers).reshape(call.output_shape());
 }
