@@ -16,7 +16,6 @@ struct TuneOptions {
   int64_t rows = 8192;    // output positions of a layer to learn from, over all samples
   double damping = 0.01;  // of the data's mean square, added to it: keeps weights near their own
   int num_threads = 0;    // 0: all cores
-  int64_t stages = 16;    // passes over the data that "sequential" layers are divided among
   // Moments of more layers than fit are gathered in further passes over the data.
   int64_t most_bytes = int64_t{256} << 20;
   // Called after each sample with those run and those to run in all passes.
@@ -26,17 +25,15 @@ struct TuneOptions {
 // Adapts weights and biases of the planned layers to the scales in the record, as their configs say
 // (WeightConfig::rounding, ::bias_correction), without labels:
 //  - rounding "adaround" chooses, instead of the nearest integers, those with the least error of
-//    the layer's output on its quantized data (src/tune/round_weights.h);
-//  - rounding "sequential" does the same once more, layer after layer, on the data that a layer
-//    reads when those before it are quantized, and also makes up for what its output already lacks
-//    because of that (asymmetric reconstruction);
+//    the layer's output on its quantized data (src/tune/round_weights.h); with fewer than 8 bits and
+//    a scale per channel the record's scales are fitted to those integers, too;
 //  - bias correction adds to the bias what quantization of data and weight takes from the mean of
 //    each output channel (Nagel et al. 2019, section 4.2; here the means are measured).
-// Otherwise layers are independent of each other: each learns from `prepared`, the float graph that
-// the plan is of. `rounded` is that graph or a copy with some weights on their centres; the result
-// is a copy of it. Weights become multiples of their scales, so that rounding them to the nearest
+// Layers are independent of each other: each learns from `prepared`, the float graph that the plan
+// is of. `rounded` is that graph or a copy with some weights on their centres; the result is a copy
+// of it. Weights become multiples of their scales, so that rounding them to the nearest
 // gives the chosen integers back. The result does not depend on the number of threads.
-Graph TuneWeights(const Graph& prepared, const Graph& rounded, const Record& record,
+Graph TuneWeights(const Graph& prepared, const Graph& rounded, Record* record,
                   const std::vector<PlannedLayer>& plan, const Dataset& data,
                   const TuneOptions& options);
 // Whether a layer of the plan asks for it.

@@ -173,7 +173,7 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
   MoveWeightsToCentres(rounded, record);
   if (WantsTuning(plan.layers)) {
     const auto begin = std::chrono::steady_clock::now();
-    rounded = TuneWeights(graph, rounded, record, plan.layers, *data,
+    rounded = TuneWeights(graph, rounded, &record, plan.layers, *data,
                           {.samples = std::min(TuneOptions{}.samples, result.samples),
                            .num_threads = options.num_threads,
                            .progress = options.tune_progress});

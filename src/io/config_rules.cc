@@ -68,9 +68,8 @@ void CheckWeight(const WeightConfig& config, const LayerInfo& layer) {
   CheckOneOf("weight num_bits", config.num_bits, def.num_bits);
   Require(!layer.has_weight || MayHaveBits(config.num_bits, layer), kBad, "weight num_bits is ",
           config.num_bits, ", which a ", layer.op, " cannot have; use 8");
-  Require(config.rounding == "nearest" || config.rounding == "adaround" ||
-              config.rounding == "sequential",
-          kBad, "rounding is '", config.rounding, "', but must be nearest, adaround or sequential");
+  Require(config.rounding == "nearest" || config.rounding == "adaround", kBad, "rounding is '",
+          config.rounding, "', but must be nearest or adaround");
   if (def.has_centres) {
     CheckOneOf("num_steps", config.num_steps, {16, 32});
     Require(config.num_iterations >= 0 && config.num_iterations <= 5, kBad, "num_of_iteration is ",

@@ -67,26 +67,4 @@ void RowProduct::Multiply(std::span<const float> rows, std::span<float> out) con
   }
 }
 
-void AddOuterProducts(const LayerForm& form, std::span<const float> rows,
-                      std::span<const float> values, std::span<float> sums) {
-  const int64_t n = form.inputs, width = form.outputs;
-  const auto count = static_cast<int64_t>(rows.size()) / form.row_size();
-  if (form.groups == 1) {
-    AddProduct(1, {OnlyRead(rows), count, n, n, true}, {OnlyRead(values), count, width, width},
-               {sums.data(), n, width, width});
-    return;
-  }
-  for (int64_t r = 0; r < count; ++r) {
-    const float* x = rows.data() + r * form.row_size();
-    for (int64_t g = 0; g < form.groups; ++g) {
-      const float* y = values.data() + (r * form.groups + g) * width;
-      for (int64_t k = 0; k < n; ++k) {
-        const float value = x[Place(form, g, k)];
-        float* to = sums.data() + (g * n + k) * width;
-        for (int64_t o = 0; o < width; ++o) to[o] += value * y[o];
-      }
-    }
-  }
-}
-
 }  // namespace adze

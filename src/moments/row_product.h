@@ -23,8 +23,4 @@ class RowProduct {
   std::vector<float> weight_;  // [groups, inputs, outputs]; by_input_: [inputs, groups]
 };
 
-// sums[groups, inputs, outputs] += rowsᵀ values, for values [rows, groups, outputs].
-void AddOuterProducts(const LayerForm& form, std::span<const float> rows,
-                      std::span<const float> values, std::span<float> sums);
-
 }  // namespace adze

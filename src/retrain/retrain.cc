@@ -184,7 +184,7 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
                             .num_samples = CalibrationSamples(model.plan, training, data->size()),
                             .num_threads = NumThreads()});
     initial = TuneWeights(
-        model.graph, model.graph, calibrated, plan, *data,
+        model.graph, model.graph, &calibrated, plan, *data,
         {.samples = std::min(TuneOptions{}.samples, data->size()), .num_threads = NumThreads()});
   }
 

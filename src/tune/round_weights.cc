@@ -20,27 +20,6 @@ struct Problem {
   std::vector<float> weight, rounded;  // [n, outputs]
 };
 
-// x := (L Lᵀ)⁻¹ x for x [n, columns].
-void Solve(const Cholesky& factor, int64_t columns, std::vector<float>& x) {
-  const int64_t n = factor.size();
-  ParallelFor(columns, 64, [&](int64_t begin, int64_t end) {
-    const auto subtract = [&](int64_t to, int64_t from, float times) {
-      for (int64_t c = begin; c < end; ++c) x[to * columns + c] -= times * x[from * columns + c];
-    };
-    const auto divide = [&](int64_t row) {
-      for (int64_t c = begin; c < end; ++c) x[row * columns + c] /= factor.at(row, row);
-    };
-    for (int64_t i = 0; i < n; ++i) {
-      for (int64_t j = 0; j < i; ++j) subtract(i, j, factor.at(i, j));
-      divide(i);
-    }
-    for (int64_t i = n - 1; i >= 0; --i) {
-      divide(i);
-      for (int64_t j = 0; j < i; ++j) subtract(j, i, factor.at(i, j));
-    }
-  });
-}
-
 class Rounding {
  public:
   Rounding(const WeightGrid& grid, Problem& problem)
@@ -121,15 +100,38 @@ class Rounding {
   }
 
   std::vector<float> Gradient() const {
-    std::vector<float> error(p_.weight.size()), gradient(p_.weight.size());
+    std::vector<float> error(p_.weight.size());
     for (size_t i = 0; i < error.size(); ++i) error[i] = p_.rounded[i] - p_.weight[i];
-    AddProduct(1, {p_.moments.data(), p_.n, p_.n, p_.n},
-               {error.data(), p_.n, p_.outputs, p_.outputs},
-               {gradient.data(), p_.n, p_.outputs, p_.outputs});
-    return gradient;
+    return TimesMoments(error);
+  }
+
+  // The scales that suit the integers best: s (qᵀ H w) / (qᵀ H q).
+  std::vector<float> BestScales() const {
+    const std::vector<float> product = TimesMoments(p_.rounded);
+    std::vector<double> with_weight(p_.outputs), with_itself(p_.outputs);
+    for (int64_t i = 0; i < p_.n; ++i) {
+      for (int64_t o = 0; o < p_.outputs; ++o) {
+        const int64_t at = i * p_.outputs + o;
+        with_weight[o] += double{product[at]} * p_.weight[at];
+        with_itself[o] += double{product[at]} * p_.rounded[at];
+      }
+    }
+    std::vector<float> scales = scale_;
+    for (int64_t o = 0; o < p_.outputs; ++o) {
+      const double ratio = with_weight[o] / with_itself[o];
+      if (ratio > 0.5 && ratio < 2) scales[o] *= static_cast<float>(ratio);
+    }
+    return scales;
   }
 
  private:
+  std::vector<float> TimesMoments(const std::vector<float>& values) const {
+    std::vector<float> product(values.size());
+    AddProduct(1, {p_.moments.data(), p_.n, p_.n, p_.n},
+               {const_cast<float*>(values.data()), p_.n, p_.outputs, p_.outputs},
+               {product.data(), p_.n, p_.outputs, p_.outputs});
+    return product;
+  }
   float Round(float w, int64_t o) const {
     return std::clamp(std::nearbyint(w * inverse_[o]), lowest_, highest_) * scale_[o];
   }
@@ -145,9 +147,9 @@ class Rounding {
 
 }  // namespace
 
-void RoundWeights(std::span<const float> moments, const WeightGrid& grid,
-                  const RoundOptions& options, int64_t inputs, std::span<float> weight) {
-  const auto outputs = static_cast<int64_t>(grid.scale.size());
+void RoundWeights(std::span<const float> moments, const RoundOptions& options, int64_t inputs,
+                  std::span<float> weight, WeightGrid* grid) {
+  const auto outputs = static_cast<int64_t>(grid->scale.size());
   Check(static_cast<int64_t>(weight.size()) == inputs * outputs, "weights to round");
   double mean = 0;
   for (int64_t i = 0; i < inputs; ++i) mean += moments[i * inputs + i];
@@ -169,19 +171,15 @@ void RoundWeights(std::span<const float> moments, const WeightGrid& grid,
   }
   const std::optional<Cholesky> factor = Cholesky::Of(problem.moments, inputs);
   Check(factor.has_value(), "damped moments are positive definite");
-  if (!options.lacking.empty()) {
-    std::vector<float> step(weight.size());
-    for (int64_t i = 0; i < inputs; ++i) {
-      std::copy_n(options.lacking.data() + order[i] * outputs, outputs, step.data() + i * outputs);
+  for (int left = options.refits;; --left) {
+    Rounding rounding(*grid, problem);
+    rounding.Sequential(*factor);
+    if (options.sweeps > 0) {
+      std::vector<float> gradient = rounding.Gradient();
+      for (int i = 0; i < options.sweeps; ++i) rounding.Sweep(gradient);
     }
-    Solve(*factor, outputs, step);
-    for (size_t i = 0; i < step.size(); ++i) problem.weight[i] += step[i];
-  }
-  Rounding rounding(grid, problem);
-  rounding.Sequential(*factor);
-  if (options.sweeps > 0) {
-    std::vector<float> gradient = rounding.Gradient();
-    for (int i = 0; i < options.sweeps; ++i) rounding.Sweep(gradient);
+    if (left == 0) break;
+    grid->scale = rounding.BestScales();
   }
   for (int64_t i = 0; i < inputs; ++i) {
     std::copy_n(problem.rounded.data() + i * outputs, outputs, weight.data() + order[i] * outputs);

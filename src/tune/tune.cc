@@ -11,17 +11,13 @@
 #include "moments/for_samples.h"
 #include "moments/layer_moments.h"
 #include "moments/output_positions.h"
-#include "moments/row_product.h"
 #include "tune/round_weights.h"
 
 namespace adze {
 namespace {
 
-bool IsSequential(const PlannedLayer& layer) {
-  return layer.config.weight.rounding == "sequential";
-}
 bool WantsRounding(const PlannedLayer& layer) {
-  return IsSequential(layer) || layer.config.weight.rounding == "adaround";
+  return layer.config.weight.rounding == "adaround";
 }
 
 // Whether the layer's sums can be seen as rows times a matrix, and its settings ask for it.
@@ -35,14 +31,11 @@ bool CanTune(const PlannedLayer& layer) {
 
 struct TunedLayer {
   const PlannedLayer* planned;
-  const LayerRecord* record;
+  LayerRecord* record;
   Node* bias_add;  // null: none
   bool rounds;
   LayerForm form;
   LayerMoments moments;
-  // Of layers that learn behind quantized ones: the float weight, and sums of x'ᵀ (x - x') w.
-  std::optional<RowProduct> product = {};
-  std::vector<float> lacking = {};
 
   Node& node() const { return *planned->node; }
   int weight_input() const { return *planned->node->def()->quant->weight_input; }
@@ -55,43 +48,17 @@ struct Rows {
   std::vector<float> real, quantized;
 };
 
-// `behind`, of the same shape, are the integers that the layer reads in the simulation; null: those
-// of `data`.
-Rows RowsOf(const TunedLayer& layer, const Tensor& data, const Tensor* behind, int64_t most,
-            uint64_t seed) {
+Rows RowsOf(const TunedLayer& layer, const Tensor& data, int64_t most, uint64_t seed) {
   const std::vector<int64_t> chosen =
       ChoosePositions(OutputPositions(layer.node(), data), most, seed);
-  const auto unfold = layer.node().def()->quant->unfold;
   const QuantParams& params = *layer.record->activation;
   Rows rows;
   rows.real.resize(chosen.size() * layer.form.row_size());
   rows.quantized.resize(rows.real.size());
-  unfold(layer.node(), data, chosen, rows.real);
-  if (behind) {
-    unfold(layer.node(), *behind, chosen, rows.quantized);
-    for (float& x : rows.quantized) x *= params.scale[0];
-  } else {
-    FakeQuantize(rows.real, params.scale[0], params.zero_point[0], params.spec.num_bits,
-                 rows.quantized);
-  }
+  layer.node().def()->quant->unfold(layer.node(), data, chosen, rows.real);
+  FakeQuantize(rows.real, params.scale[0], params.zero_point[0], params.spec.num_bits,
+               rows.quantized);
   return rows;
-}
-
-void Add(TunedLayer& layer, Rows& rows) {
-  layer.moments.Add(rows.real, rows.quantized);
-  if (!layer.product) return;
-  for (size_t i = 0; i < rows.real.size(); ++i) rows.real[i] -= rows.quantized[i];
-  std::vector<float> lacking(rows.real.size() / layer.form.row_size() * layer.product->outputs());
-  layer.product->Multiply(rows.real, lacking);
-  AddOuterProducts(layer.form, rows.quantized, lacking, layer.lacking);
-}
-
-// The layer in the simulation, where an output may have taken its name (BuildFakeQuantGraph).
-const Node* FindLayer(const Graph& graph, const Node& layer) {
-  const Node* node = graph.Find(layer.name());
-  if (!node || node->op() != layer.op()) node = graph.Find(layer.name() + "/quantized");
-  Check(node && node->op() == layer.op(), "the simulation has all layers");
-  return node;
 }
 
 // What layers read, each value once.
@@ -99,10 +66,9 @@ struct Inputs {
   std::vector<Value> values;
   std::vector<size_t> of_layer;
 
-  Inputs(const std::vector<TunedLayer>& layers, const Graph& graph) {
+  explicit Inputs(const std::vector<TunedLayer>& layers) {
     for (const TunedLayer& layer : layers) {
-      const Value value =
-          FindLayer(graph, layer.node())->input(layer.node().def()->quant->data_input);
+      const Value value = layer.node().input(layer.node().def()->quant->data_input);
       const auto found = std::find(values.begin(), values.end(), value);
       of_layer.push_back(found - values.begin());
       if (found == values.end()) values.push_back(value);
@@ -110,38 +76,38 @@ struct Inputs {
   }
 };
 
-// Gathers the moments of some layers in one pass over the data; `simulated` (may be null) runs
-// beside the float graph and says what the layers read.
-void Gather(const Graph& prepared, const Graph* simulated, std::vector<TunedLayer>& layers,
-            const Dataset& data, int64_t samples, const TuneOptions& options,
+// Gathers the moments of some layers in one pass over the data.
+void Gather(const Graph& prepared, std::vector<TunedLayer>& layers, const Dataset& data,
+            int64_t samples, const TuneOptions& options,
             const std::function<void()>& after_sample) {
-  const Inputs real(layers, prepared), behind(layers, simulated ? *simulated : prepared);
-  std::vector<Fetched> graphs = {{&prepared, real.values}};
-  if (simulated) graphs.push_back({simulated, behind.values});
+  const Inputs inputs(layers);
   const int64_t rows = std::max<int64_t>(1, options.rows / samples);
   ForSamples<std::vector<Rows>>(
-      graphs, data, samples,
+      {{&prepared, inputs.values}}, data, samples,
       [&](int64_t sample, const SampleRunner::Values& found) {
         std::vector<Rows> all;
         for (size_t l = 0; l < layers.size(); ++l) {
-          all.push_back(RowsOf(layers[l], found[0][real.of_layer[l]],
-                               simulated ? &found[1][behind.of_layer[l]] : nullptr, rows, sample));
+          all.push_back(RowsOf(layers[l], found[0][inputs.of_layer[l]], rows, sample));
         }
         return all;
       },
       [&](int64_t, std::vector<Rows>& all) {
-        for (size_t l = 0; l < layers.size(); ++l) Add(layers[l], all[l]);
+        for (size_t l = 0; l < layers.size(); ++l) {
+          layers[l].moments.Add(all[l].real, all[l].quantized);
+        }
         after_sample();
       });
 }
 
-// Rounds each group by its own covariance.
+// Rounds each group by its own covariance; fewer than 8 bits get new scales in the record.
 Tensor RoundedWeight(const TunedLayer& layer, const Tensor& before, const TuneOptions& options) {
   const LayerForm& form = layer.form;
-  const QuantParams& params = *layer.record->weight;
+  QuantParams& params = *layer.record->weight;
   // Few rows tell little about many inputs.
   const double damping =
       options.damping * (1 + 5 * static_cast<double>(form.inputs) / layer.moments.rows());
+  // The scales of 8 bits stay those of AMCT.
+  const int refits = params.spec.num_bits < 8 && params.scale.size() > 1 ? 2 : 0;
   Tensor weight = before.Clone();
   const std::span<float> w = weight.mutable_data<float>();
   const auto round_group = [&](int64_t g) {
@@ -153,14 +119,9 @@ Tensor RoundedWeight(const TunedLayer& layer, const Tensor& before, const TuneOp
         part[k * form.outputs + o] = w[form.weight_index(k, g, o)];
       }
     }
-    std::vector<float> lacking;
-    if (layer.product) {
-      const auto begin = layer.lacking.begin() + g * static_cast<int64_t>(part.size());
-      lacking.assign(begin, begin + static_cast<int64_t>(part.size()));
-      for (float& sum : lacking) sum /= static_cast<float>(layer.moments.rows());
-    }
-    RoundWeights(layer.moments.Second(g), grid, {.damping = damping, .lacking = lacking},
-                 form.inputs, part);
+    RoundWeights(layer.moments.Second(g), {.damping = damping, .refits = refits}, form.inputs, part,
+                 &grid);
+    if (refits > 0) std::copy_n(grid.scale.begin(), form.outputs, &params.scale[g * form.outputs]);
     for (int64_t k = 0; k < form.inputs; ++k) {
       for (int64_t o = 0; o < form.outputs; ++o) {
         w[form.weight_index(k, g, o)] = part[k * form.outputs + o];
@@ -216,72 +177,35 @@ void Apply(Graph& graph, const TunedLayer& layer, const TuneOptions& options) {
 
 struct StagedLayer {
   const PlannedLayer* planned;
-  const LayerRecord* record;
+  LayerRecord* record;
   LayerForm form;
   bool rounds;
 };
 
-// Layers that learn in one pass over the data.
-struct Stage {
-  bool sequential;
-  std::vector<StagedLayer> layers;
-};
-
-int64_t BytesFor(const StagedLayer& layer, bool sequential) {
-  const LayerForm& form = layer.form;
-  const int64_t weights = form.row_size() * form.outputs;
-  return LayerMoments::BytesFor(form, layer.rounds) +
-         (sequential ? 2 * weights * static_cast<int64_t>(sizeof(float)) : 0);
-}
-
-// First all layers by themselves, as many at a time as fit into memory; then those that are to
-// learn behind quantized ones once more, in order.
-std::vector<Stage> MakeStages(const Graph& prepared, const Record& record,
-                              const std::vector<PlannedLayer>& plan, const TuneOptions& options) {
+// The layers that can be tuned, of each pass over the data: as many at a time as fit into memory.
+std::vector<std::vector<StagedLayer>> MakeStages(const Graph& prepared, Record* record,
+                                                 const std::vector<PlannedLayer>& plan,
+                                                 const TuneOptions& options) {
   const ShapeMap shapes = InferShapes(prepared);
-  std::vector<StagedLayer> layers;
+  std::vector<std::vector<StagedLayer>> stages;
+  int64_t bytes = 0;
   for (const PlannedLayer& layer : plan) {
-    const LayerRecord* found = record.Find(layer.name());
-    if (!CanTune(layer) || !found || !found->activation || !found->weight) continue;
+    const auto found = std::find_if(record->layers.begin(), record->layers.end(),
+                                    [&](const auto& entry) { return entry.name == layer.name(); });
+    if (!CanTune(layer) || found == record->layers.end()) continue;
+    if (!found->activation || !found->weight) continue;
     const std::optional<LayerForm> form = FormOf(*layer.node, shapes);
     if (!form) continue;
-    layers.push_back({&layer, found, *form, WantsRounding(layer) && found->cluster.empty()});
-  }
-  std::vector<Stage> stages;
-  for (const bool sequential : {false, true}) {
-    const int64_t wanted = std::count_if(layers.begin(), layers.end(), [](const StagedLayer& l) {
-      return IsSequential(*l.planned);
-    });
-    const int64_t most = sequential ? (wanted + options.stages - 1) / options.stages
-                                    : static_cast<int64_t>(layers.size());
-    int64_t bytes = 0;
-    bool first = true;
-    for (const StagedLayer& layer : layers) {
-      if (sequential && !IsSequential(*layer.planned)) continue;
-      const int64_t own = BytesFor(layer, sequential);
-      if (first || bytes + own > options.most_bytes ||
-          static_cast<int64_t>(stages.back().layers.size()) >= most) {
-        stages.push_back({sequential, {}});
-        bytes = 0;
-        first = false;
-      }
-      bytes += own;
-      stages.back().layers.push_back(layer);
+    const bool rounds = WantsRounding(layer) && found->cluster.empty();
+    const int64_t own = LayerMoments::BytesFor(*form, rounds);
+    if (stages.empty() || bytes + own > options.most_bytes) {
+      stages.emplace_back();
+      bytes = 0;
     }
+    bytes += own;
+    stages.back().push_back({&layer, &*found, *form, rounds});
   }
   return stages;
-}
-
-TunedLayer Start(const StagedLayer& staged, const Graph& prepared, const Stage& stage) {
-  TunedLayer layer{
-      staged.planned, staged.record, ConstBiasAddBehind(prepared, *staged.planned->node),
-      staged.rounds,  staged.form,   LayerMoments(staged.form, staged.rounds)};
-  if (stage.sequential && staged.rounds) {
-    layer.product.emplace(staged.form,
-                          layer.node().input(layer.weight_input()).node->const_value());
-    layer.lacking.resize(staged.form.row_size() * staged.form.outputs);
-  }
-  return layer;
 }
 
 }  // namespace
@@ -290,23 +214,26 @@ bool WantsTuning(const std::vector<PlannedLayer>& plan) {
   return std::any_of(plan.begin(), plan.end(), CanTune);
 }
 
-Graph TuneWeights(const Graph& prepared, const Graph& rounded, const Record& record,
+Graph TuneWeights(const Graph& prepared, const Graph& rounded, Record* record,
                   const std::vector<PlannedLayer>& plan, const Dataset& data,
                   const TuneOptions& options) {
   SetNumThreads(options.num_threads);
-  const std::vector<Stage> stages = MakeStages(prepared, record, plan, options);
+  const auto stages = MakeStages(prepared, record, plan, options);
   Graph tuned = rounded.Clone();
   const int64_t samples = std::min(options.samples, data.size());
   const int64_t all = samples * static_cast<int64_t>(stages.size());
   int64_t done = 0;
-  for (const Stage& stage : stages) {
+  const auto after_sample = [&] {
+    if (options.progress) options.progress(++done, all);
+  };
+  for (const auto& stage : stages) {
     std::vector<TunedLayer> layers;
-    for (const StagedLayer& staged : stage.layers) layers.push_back(Start(staged, prepared, stage));
-    std::optional<Graph> simulated;
-    if (stage.sequential) simulated = BuildFakeQuantGraph(tuned, record);
-    Gather(prepared, simulated ? &*simulated : nullptr, layers, data, samples, options, [&] {
-      if (options.progress) options.progress(++done, all);
-    });
+    for (const StagedLayer& staged : stage) {
+      layers.push_back({staged.planned, staged.record,
+                        ConstBiasAddBehind(prepared, *staged.planned->node), staged.rounds,
+                        staged.form, LayerMoments(staged.form, staged.rounds)});
+    }
+    Gather(prepared, layers, data, samples, options, after_sample);
     for (const TunedLayer& layer : layers) Apply(tuned, layer, options);
   }
   return tuned;

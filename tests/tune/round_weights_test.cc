@@ -68,10 +68,10 @@ TEST(RoundWeights, HalvesTheErrorOfTheNearestIntegers) {
   constexpr int64_t kInputs = 150, kOutputs = 7;
   const std::vector<float> moments = Moments(kInputs, 1);
   for (int bits : {4, 8}) {
-    const WeightGrid grid{std::vector<float>(kOutputs, 1.0f / (1 << (bits - 1))), bits};
+    WeightGrid grid{std::vector<float>(kOutputs, 1.0f / (1 << (bits - 1))), bits};
     const std::vector<float> weight = RandomWeights(kInputs * kOutputs, 2);
     std::vector<float> rounded = weight;
-    RoundWeights(moments, grid, {}, kInputs, rounded);
+    RoundWeights(moments, {}, kInputs, rounded, &grid);
     const std::vector<float> nearest = Nearest(weight, grid);
     for (int64_t o = 0; o < kOutputs; ++o) {
       EXPECT_LT(Error(moments, weight, rounded, kInputs, kOutputs, o),
@@ -83,9 +83,9 @@ TEST(RoundWeights, HalvesTheErrorOfTheNearestIntegers) {
 
 TEST(RoundWeights, GivesMultiplesOfTheScaleInRange) {
   constexpr int64_t kInputs = 70, kOutputs = 3;
-  const WeightGrid grid{{0.11f, 0.007f, 0.3f}, 4};
+  WeightGrid grid{{0.11f, 0.007f, 0.3f}, 4};
   std::vector<float> rounded = RandomWeights(kInputs * kOutputs, 3);
-  RoundWeights(Moments(kInputs, 4), grid, {}, kInputs, rounded);
+  RoundWeights(Moments(kInputs, 4), {}, kInputs, rounded, &grid);
   EXPECT_EQ(rounded, Nearest(rounded, grid));
 }
 
@@ -93,31 +93,50 @@ TEST(RoundWeights, UncorrelatedInputsGoToTheNearest) {
   constexpr int64_t kInputs = 65, kOutputs = 2;
   std::vector<float> moments(kInputs * kInputs);
   for (int64_t i = 0; i < kInputs; ++i) moments[i * kInputs + i] = static_cast<float>(i % 3);
-  const WeightGrid grid{{0.1f, 0.2f}, 8};
+  WeightGrid grid{{0.1f, 0.2f}, 8};
   const std::vector<float> weight = RandomWeights(kInputs * kOutputs, 5);
   std::vector<float> rounded = weight;
-  RoundWeights(moments, grid, {}, kInputs, rounded);
+  RoundWeights(moments, {}, kInputs, rounded, &grid);
   EXPECT_EQ(rounded, Nearest(weight, grid));
 }
 
 TEST(RoundWeights, SweepsDoNotRaiseTheError) {
   constexpr int64_t kInputs = 40, kOutputs = 5;
   const std::vector<float> moments = Moments(kInputs, 6);
-  const WeightGrid grid{std::vector<float>(kOutputs, 0.2f), 4};
+  WeightGrid grid{std::vector<float>(kOutputs, 0.2f), 4};
   const std::vector<float> weight = RandomWeights(kInputs * kOutputs, 7);
   std::vector<float> once = weight, swept = weight;
-  RoundWeights(moments, grid, {.damping = 0, .sweeps = 0}, kInputs, once);
-  RoundWeights(moments, grid, {.damping = 0, .sweeps = 3}, kInputs, swept);
+  RoundWeights(moments, {.damping = 0, .sweeps = 0}, kInputs, once, &grid);
+  RoundWeights(moments, {.damping = 0, .sweeps = 3}, kInputs, swept, &grid);
   for (int64_t o = 0; o < kOutputs; ++o) {
     EXPECT_LE(Error(moments, weight, swept, kInputs, kOutputs, o),
               Error(moments, weight, once, kInputs, kOutputs, o) * (1 + 1e-4));
   }
 }
 
+TEST(RoundWeights, RefitsLowerTheErrorAndMoveTheScales) {
+  constexpr int64_t kInputs = 90, kOutputs = 6;
+  const std::vector<float> moments = Moments(kInputs, 8);
+  const std::vector<float> weight = RandomWeights(kInputs * kOutputs, 9);
+  WeightGrid grid{std::vector<float>(kOutputs, 0.17f), 4}, fitted = grid;
+  std::vector<float> before = weight, after = weight;
+  RoundWeights(moments, {}, kInputs, before, &grid);
+  RoundWeights(moments, {.refits = 2}, kInputs, after, &fitted);
+  EXPECT_EQ(after, Nearest(after, fitted));
+  double sum_before = 0, sum_after = 0;
+  for (int64_t o = 0; o < kOutputs; ++o) {
+    EXPECT_NE(fitted.scale[o], grid.scale[o]);
+    EXPECT_NEAR(fitted.scale[o], grid.scale[o], 0.2 * grid.scale[o]);
+    sum_before += Error(moments, weight, before, kInputs, kOutputs, o);
+    sum_after += Error(moments, weight, after, kInputs, kOutputs, o);
+  }
+  EXPECT_LT(sum_after, sum_before);
+}
+
 TEST(RoundWeights, DataOfZerosIsNoTrouble) {
-  const WeightGrid grid{{0.5f}, 8};
+  WeightGrid grid{{0.5f}, 8};
   std::vector<float> rounded = {0.7f, -0.3f, 0.1f};
-  RoundWeights(std::vector<float>(9), grid, {}, 3, rounded);
+  RoundWeights(std::vector<float>(9), {}, 3, rounded, &grid);
   EXPECT_EQ(rounded, (std::vector<float>{0.5f, -0.5f, 0}));
 }
 

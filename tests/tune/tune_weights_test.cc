@@ -84,8 +84,8 @@ struct Calibrated {
     plan = PlanLayers(graph, config);
     record = Calibrate(graph, plan, images, {});
   }
-  Graph Tune(TuneOptions options = {}) const {
-    return TuneWeights(graph, graph, record, plan, images, options);
+  Graph Tune(TuneOptions options = {}) {
+    return TuneWeights(graph, graph, &record, plan, images, options);
   }
 };
 
@@ -119,7 +119,7 @@ double FirstMeanOff(const Graph& real, const Graph& simulated) {
 }
 
 TEST(TuneWeights, IsNearerToTheFloatGraph) {
-  const Calibrated c({.num_bits = 4, .rounding = "adaround", .bias_correction = true});
+  Calibrated c({.num_bits = 4, .rounding = "adaround", .bias_correction = true});
   const double nearest = MeanSquare(c.graph, BuildFakeQuantGraph(c.graph, c.record));
   const double tuned = MeanSquare(c.graph, BuildFakeQuantGraph(c.Tune(), c.record));
   EXPECT_LT(tuned, 0.7 * nearest);
@@ -132,16 +132,21 @@ TEST(TuneWeights, RoundsTransposedConvolutions) {
   EXPECT_LT(MeanSquare(c.graph, BuildFakeQuantGraph(c.Tune(), c.record)), 0.7 * nearest);
 }
 
-TEST(TuneWeights, SequentialIsNearerStill) {
-  const auto error = [](const std::string& rounding) {
-    const Calibrated c({.num_bits = 4, .rounding = rounding, .bias_correction = true});
-    return MeanSquare(c.graph, BuildFakeQuantGraph(c.Tune({.stages = 4}), c.record));
-  };
-  EXPECT_LT(error("sequential"), 0.9 * error("adaround"));
+TEST(TuneWeights, FitsTheScalesOfFourBitsOnly) {
+  for (int bits : {4, 8}) {
+    Calibrated c({.num_bits = bits, .rounding = "adaround"});
+    const Record before = c.record;
+    c.Tune();
+    for (const char* name : {"a", "b", "c", "d"}) {
+      const QuantParams &was = *before.Find(name)->weight, &is = *c.record.Find(name)->weight;
+      EXPECT_EQ(was.scale == is.scale, bits == 8) << name;
+      EXPECT_TRUE(before.Find(name)->activation == c.record.Find(name)->activation);
+    }
+  }
 }
 
 TEST(TuneWeights, BiasCorrectionAloneKeepsTheWeights) {
-  const Calibrated c({.num_bits = 4, .bias_correction = true});
+  Calibrated c({.num_bits = 4, .bias_correction = true});
   const Graph tuned = c.Tune();
   EXPECT_TRUE(std::ranges::equal(tuned.Find("wa")->const_value().data<float>(),
                                  c.graph.Find("wa")->const_value().data<float>()));
@@ -150,7 +155,7 @@ TEST(TuneWeights, BiasCorrectionAloneKeepsTheWeights) {
 }
 
 TEST(TuneWeights, TheChosenIntegersAreTheNearestOnes) {
-  const Calibrated c({.num_bits = 4, .rounding = "adaround"});
+  Calibrated c({.num_bits = 4, .rounding = "adaround"});
   const Graph tuned = c.Tune();
   for (const LayerRecord& layer : c.record.layers) {
     const Node& node = *tuned.Find(layer.name);
@@ -162,26 +167,29 @@ TEST(TuneWeights, TheChosenIntegersAreTheNearestOnes) {
 }
 
 TEST(TuneWeights, DoesNotDependOnThreadsOrPasses) {
-  for (const char* rounding : {"adaround", "sequential"}) {
-    const Calibrated c({.rounding = rounding, .bias_correction = true});
-    // By bytes each layer has a stage of its own.
-    const std::string once = SerializeGraphDef(c.Tune({.num_threads = 1, .stages = 4}));
-    EXPECT_EQ(once, SerializeGraphDef(c.Tune({.num_threads = 2, .stages = 4})));
-    EXPECT_EQ(once, SerializeGraphDef(c.Tune({.num_threads = 3, .stages = 4})));
-    EXPECT_EQ(once, SerializeGraphDef(c.Tune({.stages = 4, .most_bytes = 1})));
+  for (int bits : {4, 8}) {
+    const auto tune = [&](TuneOptions options) {
+      Calibrated c({.num_bits = bits, .rounding = "adaround", .bias_correction = true});
+      const Graph tuned = c.Tune(std::move(options));
+      return SerializeGraphDef(tuned) + SerializeRecord(c.record);
+    };
+    const std::string once = tune({.num_threads = 1});
+    EXPECT_EQ(once, tune({.num_threads = 2}));
+    EXPECT_EQ(once, tune({.num_threads = 3}));
+    EXPECT_EQ(once, tune({.most_bytes = 1}));  // each layer has a pass of its own
   }
   SetNumThreads(0);
 }
 
 TEST(TuneWeights, LeavesTheFloatGraphAlone) {
-  const Calibrated c({.rounding = "adaround", .bias_correction = true});
+  Calibrated c({.rounding = "adaround", .bias_correction = true});
   const std::string before = SerializeGraphDef(c.graph);
   c.Tune();
   EXPECT_EQ(before, SerializeGraphDef(c.graph));
 }
 
 TEST(TuneWeights, NothingToDoChangesNothing) {
-  const Calibrated c({});
+  Calibrated c({});
   EXPECT_FALSE(WantsTuning(c.plan));
   EXPECT_EQ(SerializeGraphDef(c.graph), SerializeGraphDef(c.Tune()));
 }

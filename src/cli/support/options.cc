@@ -248,9 +248,8 @@ void AddPlanFlags(CLI::App& app, PlanFlags& flags) {
       ->type_name("N");
   app.add_option("--rounding", flags.rounding,
                  "How weights become integers: adaround (default without --config; least error of "
-                 "a layer's output on the data), sequential (the same behind layers that are "
-                 "quantized already; takes longer) or nearest")
-      ->check(CLI::IsMember({"nearest", "adaround", "sequential"}))
+                 "a layer's output on the data) or nearest")
+      ->check(CLI::IsMember({"nearest", "adaround"}))
       ->type_name("NAME");
   app.add_flag_function(
       "--bias-correction,!--no-bias-correction",
