@@ -25,8 +25,8 @@ struct TuneOptions {
 // Adapts weights and biases of the planned layers to the scales in the record, as their configs say
 // (WeightConfig::rounding, ::bias_correction), without labels:
 //  - rounding "adaround" chooses, instead of the nearest integers, those with the least error of
-//    the layer's output on its quantized data (src/tune/round_weights.h); with fewer than 8 bits and
-//    a scale per channel the record's scales are fitted to those integers, too;
+//    the layer's output on its quantized data (src/tune/round_weights.h); with fewer than 8 bits
+//    and a scale per channel the record's scales are fitted to those integers;
 //  - bias correction adds to the bias what quantization of data and weight takes from the mean of
 //    each output channel (Nagel et al. 2019, section 4.2; here the means are measured).
 // Layers are independent of each other: each learns from `prepared`, the float graph that the plan

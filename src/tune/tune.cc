@@ -16,9 +16,7 @@
 namespace adze {
 namespace {
 
-bool WantsRounding(const PlannedLayer& layer) {
-  return layer.config.weight.rounding == "adaround";
-}
+bool WantsRounding(const PlannedLayer& layer) { return layer.config.weight.rounding == "adaround"; }
 
 // Whether the layer's sums can be seen as rows times a matrix, and its settings ask for it.
 bool CanTune(const PlannedLayer& layer) {
