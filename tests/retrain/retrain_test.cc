@@ -117,7 +117,8 @@ TEST_F(RetrainTest, KeepsBatchNormsAndFoldsThemAtTheEnd) {
                         .limit = 1000};
   const RetrainResult result = Retrain(options);
   EXPECT_GT(*result.retrained_top1, *result.calibrated_top1 + 0.02);
-  for (const Node* node : LoadModel({.path = TestFolder() / "a_retrained.pb"}).nodes()) {
+  const Graph retrained = LoadModel({.path = TestFolder() / "a_retrained.pb"});
+  for (const Node* node : retrained.nodes()) {
     EXPECT_THAT(node->op(), testing::Not(HasSubstr("BatchNorm")));
   }
   const Graph simulated = LoadModel({.path = TestFolder() / "a_fake_quant.pb"});
