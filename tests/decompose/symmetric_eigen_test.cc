@@ -33,6 +33,7 @@ MatrixXd RandomGram(int64_t n, int64_t terms) {
 
 // Values against Eigen's; vectors are orthonormal and keep as much of the matrix as Eigen's.
 void ExpectSolved(const MatrixXd& a, int64_t count) {
+  Eigen::setNbThreads(1);  // its threads spin, and ThreadSanitizer does not see how they join
   const int64_t n = a.rows();
   const Eigen::SelfAdjointEigenSolver<MatrixXd> wanted(a);
   const SymmetricEigen eigen(TilesOf(a));
