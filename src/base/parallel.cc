@@ -9,6 +9,35 @@
 #include <vector>
 
 namespace adze {
+namespace {
+
+#ifdef __SANITIZE_THREAD__
+// ThreadSanitizer does not see how OpenMP's threads wait for each other, but it sees these.
+thread_local bool in_parallel = false;
+
+bool InParallel() { return in_parallel; }
+
+void OnThreads(int count, const std::function<void(int)>& body) {
+  const auto run = [&](int i) {
+    in_parallel = true;
+    body(i);
+    in_parallel = false;
+  };
+  std::vector<std::thread> others;
+  for (int i = 1; i < count; ++i) others.emplace_back(run, i);
+  run(0);
+  for (std::thread& other : others) other.join();
+}
+#else
+bool InParallel() { return omp_in_parallel(); }
+
+void OnThreads(int count, const std::function<void(int)>& body) {
+#pragma omp parallel for num_threads(count) schedule(static)
+  for (int i = 0; i < count; ++i) body(i);
+}
+#endif
+
+}  // namespace
 
 void SetNumThreads(int num_threads) {
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
@@ -20,12 +49,11 @@ int NumThreads() { return omp_get_max_threads(); }
 void ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
   const int64_t most = (count + grain - 1) / std::max<int64_t>(grain, 1);
   const int threads = static_cast<int>(std::min<int64_t>(NumThreads(), most));
-  if (threads <= 1 || omp_in_parallel()) {
+  if (threads <= 1 || InParallel()) {
     if (count > 0) body(0, count);
     return;
   }
-#pragma omp parallel for num_threads(threads) schedule(static)
-  for (int i = 0; i < threads; ++i) body(count * i / threads, count * (i + 1) / threads);
+  OnThreads(threads, [&](int i) { body(count * i / threads, count * (i + 1) / threads); });
 }
 
 void RunTasks(int64_t count, const std::function<void(int64_t)>& body) {
