@@ -81,7 +81,8 @@ TEST_P(SlowAccuracy, SurvivesQuantizationWithDefaultSettings) {
                   "' --preprocess " + GetParam().preprocess + " --batch-size 8 --output m --json",
               folder);
   ASSERT_EQ(quantized.exit_code, 0) << quantized.err;
-  for (const json& layer : json::parse(quantized.out)["layers"]) {
+  const json printed = json::parse(quantized.out);
+  for (const json& layer : printed.at("layers")) {
     EXPECT_TRUE(layer["quantized"].get<bool>()) << layer;
   }
   const json result = EvaluateFile(folder / "m_fake_quant.pb",
