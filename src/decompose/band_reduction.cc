@@ -130,7 +130,7 @@ void BandReduction::ReducePanel(SymmetricTiles& a, int64_t first) {
   a.AddProduct(-1, left, right, first_tile);
 }
 
-void BandReduction::ApplyQ(float* x, int64_t columns) const {
+void BandReduction::ApplyQ(float* x, int64_t stride, int64_t columns) const {
   PackedRows<float> v, transposed;
   std::vector<float> y(kWidth * columns), ty(kWidth * columns);
   for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block) {
@@ -144,7 +144,7 @@ void BandReduction::ApplyQ(float* x, int64_t columns) const {
     }
     float* part = x + (n_ - rows);
     std::fill(y.begin(), y.end(), 0.0f);
-    MultiplyPacked(transposed, 0, count, 0, rows, ColumnsOf<float>(part, n_), columns, 1.0f,
+    MultiplyPacked(transposed, 0, count, 0, rows, ColumnsOf<float>(part, stride), columns, 1.0f,
                    y.data(), count);
     for (int64_t j = 0; j < columns; ++j) {
       for (int64_t i = 0; i < count; ++i) {
@@ -154,7 +154,7 @@ void BandReduction::ApplyQ(float* x, int64_t columns) const {
       }
     }
     MultiplyPacked(v, 0, rows, 0, count, ColumnsOf<float>(ty.data(), count), columns, -1.0f, part,
-                   n_);
+                   stride);
   }
 }
 

@@ -28,8 +28,8 @@ class BandReduction {
   explicit BandReduction(SymmetricTiles matrix);
 
   BandMatrix& band() { return band_; }
-  // x := Q x for `columns` columns of length n, column-major.
-  void ApplyQ(float* x, int64_t columns) const;
+  // x := Q x for `columns` columns of length n, one every `stride` elements.
+  void ApplyQ(float* x, int64_t stride, int64_t columns) const;
 
  private:
   // I - V T Vᵀ, acting on the last `rows` rows.

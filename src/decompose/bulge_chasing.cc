@@ -123,7 +123,7 @@ void BulgeChasing::Chase(BandMatrix& band, int64_t sweeps) {
   });
 }
 
-void BulgeChasing::ApplyQ(float* x, int64_t columns) const {
+void BulgeChasing::ApplyQ(float* x, int64_t stride, int64_t columns) const {
   const auto sweeps = static_cast<int64_t>(sweep_vectors_.size());
   // Reflections of the same step of some sweeps after each other are one block: (s, t) and (s', t')
   // commute unless their rows meet, so within a group of sweeps all of step t may come before all
@@ -137,7 +137,7 @@ void BulgeChasing::ApplyQ(float* x, int64_t columns) const {
     const int64_t first = group * kSweeps, last = std::min(first + kSweeps, sweeps);
     for (int64_t step = 0; first + 1 + step * width_ < n_; ++step) {
       const int64_t top = first + 1 + step * width_;
-      const int64_t rows = std::min(width_ + last - first - 1, n_ - top);
+      const int64_t rows = std::min(width_ + kSweeps, n_ - top);  // halves of slabs, if possible
       int64_t count = 0;
       v.assign(rows * kSweeps, 0.0);
       for (int64_t s = first; s < last; ++s) {
@@ -164,10 +164,10 @@ void BulgeChasing::ApplyQ(float* x, int64_t columns) const {
       }
       float* part = x + top;
       std::fill(y.begin(), y.end(), 0.0f);
-      MultiplyPacked(transposed, 0, count, 0, rows, ColumnsOf<float>(part, n_), columns, 1.0f,
+      MultiplyPacked(transposed, 0, count, 0, rows, ColumnsOf<float>(part, stride), columns, 1.0f,
                      y.data(), count);
       MultiplyPacked(vt, 0, rows, 0, count, ColumnsOf<float>(y.data(), count), columns, -1.0f, part,
-                     n_);
+                     stride);
     }
   }
 }

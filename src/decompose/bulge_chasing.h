@@ -12,8 +12,8 @@ class BulgeChasing {
 
   const std::vector<double>& diagonal() const { return diagonal_; }
   const std::vector<double>& beside() const { return beside_; }
-  // x := Q x for `columns` columns of length n, column-major.
-  void ApplyQ(float* x, int64_t columns) const;
+  // x := Q x for `columns` columns of length n, one every `stride` elements.
+  void ApplyQ(float* x, int64_t stride, int64_t columns) const;
 
  private:
   // The reflection that acts on rows s + 1 + t * width and following.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "adze/parallel.h"
 #include "decompose/vector_loops.h"
 
 namespace adze {
@@ -21,12 +22,19 @@ double MakeReflection(double* x, int64_t n, double* tau) {
 }
 
 std::vector<double> TriangleOf(const double* v, int64_t rows, int64_t count, const double* tau) {
-  std::vector<double> t(count * count), dots(count);
+  std::vector<double> t(count * count), dots(count * count);
+  constexpr int64_t kGrain = 1 << 15;  // elements that are worth a thread
+  ParallelFor(count, kGrain / rows + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; ++k) {
+      for (int64_t i = 0; i < k; ++i) {
+        dots[k * count + i] = DotProduct(v + i * rows, v + k * rows, rows);
+      }
+    }
+  });
   for (int64_t k = 0; k < count; ++k) {
-    for (int64_t i = 0; i < k; ++i) dots[i] = DotProduct(v + i * rows, v + k * rows, rows);
     for (int64_t i = 0; i < k; ++i) {
       double sum = 0;
-      for (int64_t j = i; j < k; ++j) sum += t[j * count + i] * dots[j];
+      for (int64_t j = i; j < k; ++j) sum += t[j * count + i] * dots[k * count + j];
       t[k * count + i] = -tau[k] * sum;
     }
     t[k * count + k] = tau[k];

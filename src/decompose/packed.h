@@ -1,11 +1,27 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
 #include "decompose/vector_loops.h"
+#include "engine/huge_memory.h"
 
 namespace adze {
+
+// Numbers that begin where vectors do, all zero after Resize.
+template <typename T>
+class AlignedNumbers {
+ public:
+  void Resize(int64_t count) {
+    const size_t bytes = count * sizeof(T);
+    if (memory_.size() < bytes) memory_ = HugeMemory(bytes, "to multiply matrices");
+    std::fill_n(data(), count, T(0));
+  }
+  T* data() { return reinterpret_cast<T*>(memory_.bytes()); }
+  const T* data() const { return reinterpret_cast<const T*>(memory_.bytes()); }
+
+ private:
+  HugeMemory memory_;
+};
 
 // A left operand, rows x depth, packed for MultiplyTile; rows are filled up with zeros.
 template <typename T>
@@ -16,13 +32,13 @@ class PackedRows {
   void Resize(int64_t rows, int64_t depth) {
     rows_ = rows;
     depth_ = depth;
-    data_.assign(slabs() * kSlab<T> * depth, T(0));
+    data_.Resize(slabs() * kSlab<T> * depth);
   }
   int64_t rows() const { return rows_; }
   int64_t depth() const { return depth_; }
   int64_t slabs() const { return (rows_ + kSlab<T> - 1) / kSlab<T>; }
   T& at(int64_t i, int64_t k) {
-    return data_[(i / kSlab<T> * depth_ + k) * kSlab<T> + i % kSlab<T>];
+    return data_.data()[(i / kSlab<T> * depth_ + k) * kSlab<T> + i % kSlab<T>];
   }
   // Rows of a slab from the k-th term on.
   const T* slab(int64_t index, int64_t k = 0) const {
@@ -31,7 +47,7 @@ class PackedRows {
 
  private:
   int64_t rows_ = 0, depth_ = 0;
-  std::vector<T> data_;
+  AlignedNumbers<T> data_;
 };
 
 // Where the columns of a right operand are, in groups of kGroup.
@@ -54,9 +70,11 @@ class PackedColumns {
   PackedColumns() = default;
   void Resize(int64_t depth, int64_t columns) {
     depth_ = depth;
-    data_.assign((columns + kGroup - 1) / kGroup * kGroup * depth, T(0));
+    data_.Resize((columns + kGroup - 1) / kGroup * kGroup * depth);
   }
-  T& at(int64_t k, int64_t j) { return data_[(j / kGroup * depth_ + k) * kGroup + j % kGroup]; }
+  T& at(int64_t k, int64_t j) {
+    return data_.data()[(j / kGroup * depth_ + k) * kGroup + j % kGroup];
+  }
   // From a column on that begins a group.
   GroupedColumns<T> from(int64_t column) const {
     return {data_.data() + column * depth_, kGroup, 1, kGroup * depth_};
@@ -64,7 +82,7 @@ class PackedColumns {
 
  private:
   int64_t depth_ = 0;
-  std::vector<T> data_;
+  AlignedNumbers<T> data_;
 };
 
 // c += factor * a b on the calling thread, where a is rows [first_row, first_row + rows) and terms
@@ -88,12 +106,13 @@ void MultiplyPacked(const PackedRows<T>& left, int64_t first_row, int64_t rows, 
           const T* a = left.slab(first_slab + s, first_term + k);
           T* at = c + j * c_stride + s * kSlab<T>;
           const int64_t height = std::min(kSlab<T>, rows - s * kSlab<T>);
-          if (height == kSlab<T>) {
-            MultiplyTile<T>(terms, a, operand, width, factor, at, c_stride);
+          const int64_t computed = height > kSlab<T> / 2 ? kSlab<T> : kSlab<T> / 2;
+          if (height == computed) {
+            MultiplyTile<T>(terms, a, operand, computed, width, factor, at, c_stride);
             continue;
           }
           std::fill(edge, edge + kSlab<T> * kGroup, T(0));
-          MultiplyTile<T>(terms, a, operand, width, factor, edge, kSlab<T>);
+          MultiplyTile<T>(terms, a, operand, computed, width, factor, edge, kSlab<T>);
           for (int g = 0; g < width; ++g) {
             for (int64_t i = 0; i < height; ++i) at[g * c_stride + i] += edge[g * kSlab<T> + i];
           }

@@ -32,17 +32,22 @@ std::span<const double> SymmetricEigen::values() const { return impl_->values; }
 std::vector<float> SymmetricEigen::LeadingVectors(int64_t count) const {
   Check(count >= 0 && count <= impl_->n, "number of eigenvectors");
   std::vector<float> vectors = LeadingEigenvectors(impl_->tridiagonal, impl_->values, count);
-  // Each thread some columns at a time, which stay in the cache.
-  constexpr int64_t kBytes = int64_t{12} << 20;
-  const int64_t cached = kBytes / (impl_->n * static_cast<int64_t>(sizeof(float)));
+  // Each thread some columns at a time, which stay in the cache, at a distance at which they do not
+  // displace each other there.
+  constexpr int64_t kBytes = int64_t{12} << 20, kLine = 16;
+  const int64_t n = impl_->n, stride = ((n + kLine - 1) / kLine | 1) * kLine;
+  const int64_t cached = kBytes / (stride * static_cast<int64_t>(sizeof(float)));
   const int64_t share = (count + NumThreads() - 1) / NumThreads();
   const int64_t strip = std::max<int64_t>(1, std::min(share, std::max<int64_t>(cached, 48)));
   ParallelFor((count + strip - 1) / strip, 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> part(strip * stride);
     for (int64_t first = begin * strip; first < std::min(end * strip, count); first += strip) {
-      float* part = vectors.data() + first * impl_->n;
       const int64_t columns = std::min(strip, count - first);
-      impl_->chasing.ApplyQ(part, columns);
-      impl_->reduction.ApplyQ(part, columns);
+      float* const from = vectors.data() + first * n;
+      for (int64_t j = 0; j < columns; ++j) std::copy_n(from + j * n, n, part.data() + j * stride);
+      impl_->chasing.ApplyQ(part.data(), stride, columns);
+      impl_->reduction.ApplyQ(part.data(), stride, columns);
+      for (int64_t j = 0; j < columns; ++j) std::copy_n(part.data() + j * stride, n, from + j * n);
     }
   });
   return vectors;

@@ -7,7 +7,9 @@
 namespace adze {
 
 SymmetricTiles::SymmetricTiles(int64_t n) : n_(n), tiles_((n + kTile - 1) / kTile) {
-  for (int64_t i = 0; i < tiles_; ++i) columns_.emplace_back((tiles_ - i) * kTile * kStride);
+  for (int64_t i = 0; i < tiles_; ++i) {
+    columns_.emplace_back().Resize((tiles_ - i) * kTile * kStride);
+  }
 }
 
 int64_t SymmetricTiles::BytesFor(int64_t n) {

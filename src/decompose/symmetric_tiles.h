@@ -30,7 +30,7 @@ class SymmetricTiles {
     return tile(i / kTile, j / kTile)[j % kTile * kStride + i % kTile];
   }
   // Gives back the memory of tiles that are no longer needed.
-  void DropColumn(int64_t column) { columns_[column] = {}; }
+  void DropColumn(int64_t column) { columns_[column] = AlignedNumbers<double>(); }
 
   // Tiles from tile `first` on: += factor * left * right, `right` being the transpose of a matrix
   // of the same shape as `left`; both begin with the first tile's row.
@@ -44,7 +44,7 @@ class SymmetricTiles {
   int64_t Offset(int64_t row, int64_t column) const { return (row - column) * kTile * kStride; }
 
   int64_t n_, tiles_;
-  std::vector<std::vector<double>> columns_;
+  std::vector<AlignedNumbers<double>> columns_;
 };
 
 }  // namespace adze

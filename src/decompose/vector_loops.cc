@@ -22,22 +22,29 @@ ADZE_INLINE void Store(const V& from, T* to) {
 }
 
 template <typename T, int kBytes, int kVectors, int kColumns>
-ADZE_INLINE void Tile(int64_t depth, const T* left, const RightOperand<T>& right, T factor, T* c,
-                      int64_t c_stride) {
+ADZE_INLINE void Tile(int64_t depth, const T* left, const RightOperand<T>& right, int64_t height,
+                      T factor, T* c, int64_t c_stride) {
   using V = typename Vector<T, kBytes>::Type;
   constexpr int kLanes = kBytes / sizeof(T);
   const int64_t k_stride = right.k_stride, j_stride = right.j_stride;
-  for (int64_t part = 0; part < kSlab<T>; part += kVectors * kLanes) {
+  for (int64_t part = 0; part < height; part += kVectors * kLanes) {
     V sums[kColumns][kVectors] = {};
     const T* a = left + part;
     const T* b = right.data;
+#pragma GCC unroll 6
+    for (int j = 0; j < kColumns; ++j) {  // what is added to comes from far away
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        __builtin_prefetch(c + j * c_stride + part + v * kLanes, 1);
+      }
+    }
     for (int64_t k = 0; k < depth; ++k, a += kSlab<T>, b += k_stride) {
       V rows[kVectors];
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) Load(a + v * kLanes, rows[v]);
 #pragma GCC unroll 6
       for (int j = 0; j < kColumns; ++j) {
-        const V value = V{} + b[j * j_stride];
+        const V value = b[j * j_stride] - V{};  // unlike a sum, a load alone
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) sums[j][v] += rows[v] * value;
       }
@@ -57,24 +64,37 @@ ADZE_INLINE void Tile(int64_t depth, const T* left, const RightOperand<T>& right
 }
 
 template <typename T, int kBytes, int kVectors>
-ADZE_INLINE void AnyTile(int64_t depth, const T* left, const RightOperand<T>& right, int columns,
-                         T factor, T* c, int64_t c_stride) {
+ADZE_INLINE void AnyTile(int64_t depth, const T* left, const RightOperand<T>& right, int64_t rows,
+                         int columns, T factor, T* c, int64_t c_stride) {
   switch (columns) {
     case 6:
-      return Tile<T, kBytes, kVectors, 6>(depth, left, right, factor, c, c_stride);
+      return Tile<T, kBytes, kVectors, 6>(depth, left, right, rows, factor, c, c_stride);
     case 5:
-      return Tile<T, kBytes, kVectors, 5>(depth, left, right, factor, c, c_stride);
+      return Tile<T, kBytes, kVectors, 5>(depth, left, right, rows, factor, c, c_stride);
     case 4:
-      return Tile<T, kBytes, kVectors, 4>(depth, left, right, factor, c, c_stride);
+      return Tile<T, kBytes, kVectors, 4>(depth, left, right, rows, factor, c, c_stride);
     case 3:
-      return Tile<T, kBytes, kVectors, 3>(depth, left, right, factor, c, c_stride);
+      return Tile<T, kBytes, kVectors, 3>(depth, left, right, rows, factor, c, c_stride);
     case 2:
-      return Tile<T, kBytes, kVectors, 2>(depth, left, right, factor, c, c_stride);
+      return Tile<T, kBytes, kVectors, 2>(depth, left, right, rows, factor, c, c_stride);
     case 1:
-      return Tile<T, kBytes, kVectors, 1>(depth, left, right, factor, c, c_stride);
+      return Tile<T, kBytes, kVectors, 1>(depth, left, right, rows, factor, c, c_stride);
     default:
       return;
   }
+}
+
+// Half a slab takes half of the vectors, where that many do not make a whole one in parts.
+template <typename T, int kBytes, int kVectors>
+ADZE_INLINE void SlabTile(int64_t depth, const T* left, const RightOperand<T>& right, int64_t rows,
+                          int columns, T factor, T* c, int64_t c_stride) {
+  if constexpr (kVectors * kBytes == 256) {
+    if (rows < kSlab<T>) {
+      return AnyTile<T, kBytes, kVectors / 2>(depth, left, right, rows, columns, factor, c,
+                                              c_stride);
+    }
+  }
+  AnyTile<T, kBytes, kVectors>(depth, left, right, rows, columns, factor, c, c_stride);
 }
 
 template <int kBytes>
@@ -196,9 +216,9 @@ ADZE_INLINE void Sturm(const double* diagonal, const double* squares, int64_t n,
 }
 
 struct Loops {
-  void (*tile_double)(int64_t, const double*, const RightOperand<double>&, int, double, double*,
-                      int64_t);
-  void (*tile_float)(int64_t, const float*, const RightOperand<float>&, int, float, float*,
+  void (*tile_double)(int64_t, const double*, const RightOperand<double>&, int64_t, int, double,
+                      double*, int64_t);
+  void (*tile_float)(int64_t, const float*, const RightOperand<float>&, int64_t, int, float, float*,
                      int64_t);
   double (*dot)(const double*, const double*, int64_t);
   void (*scaled)(double, const double*, double*, int64_t);
@@ -209,14 +229,14 @@ struct Loops {
 
 #define ADZE_FORMS(suffix, target, bytes, vectors)                                               \
   target void TileDouble##suffix(int64_t depth, const double* left,                              \
-                                 const RightOperand<double>& right, int columns, double factor,  \
-                                 double* c, int64_t stride) {                                    \
-    AnyTile<double, bytes, vectors>(depth, left, right, columns, factor, c, stride);             \
+                                 const RightOperand<double>& right, int64_t rows, int columns,   \
+                                 double factor, double* c, int64_t stride) {                     \
+    SlabTile<double, bytes, vectors>(depth, left, right, rows, columns, factor, c, stride);      \
   }                                                                                              \
   target void TileFloat##suffix(int64_t depth, const float* left,                                \
-                                const RightOperand<float>& right, int columns, float factor,     \
-                                float* c, int64_t stride) {                                      \
-    AnyTile<float, bytes, vectors>(depth, left, right, columns, factor, c, stride);              \
+                                const RightOperand<float>& right, int64_t rows, int columns,     \
+                                float factor, float* c, int64_t stride) {                        \
+    SlabTile<float, bytes, vectors>(depth, left, right, rows, columns, factor, c, stride);       \
   }                                                                                              \
   target double Dot##suffix(const double* a, const double* b, int64_t n) {                       \
     return Dot<bytes>(a, b, n);                                                                  \
@@ -261,14 +281,14 @@ const Loops& Chosen() {
 }  // namespace
 
 template <>
-void MultiplyTile(int64_t depth, const double* left, const RightOperand<double>& right, int columns,
-                  double factor, double* c, int64_t c_stride) {
-  Chosen().tile_double(depth, left, right, columns, factor, c, c_stride);
+void MultiplyTile(int64_t depth, const double* left, const RightOperand<double>& right,
+                  int64_t rows, int columns, double factor, double* c, int64_t c_stride) {
+  Chosen().tile_double(depth, left, right, rows, columns, factor, c, c_stride);
 }
 template <>
-void MultiplyTile(int64_t depth, const float* left, const RightOperand<float>& right, int columns,
-                  float factor, float* c, int64_t c_stride) {
-  Chosen().tile_float(depth, left, right, columns, factor, c, c_stride);
+void MultiplyTile(int64_t depth, const float* left, const RightOperand<float>& right, int64_t rows,
+                  int columns, float factor, float* c, int64_t c_stride) {
+  Chosen().tile_float(depth, left, right, rows, columns, factor, c, c_stride);
 }
 double DotProduct(const double* a, const double* b, int64_t n) { return Chosen().dot(a, b, n); }
 void AddScaled(double factor, const double* x, double* y, int64_t n) {

@@ -21,11 +21,11 @@ struct RightOperand {
   int64_t k_stride, j_stride;
 };
 
-// c[i + j * c_stride] += factor * sum over k of left[k * kSlab + i] * right(k, j), for i < kSlab
-// and j < columns <= kGroup.
+// c[i + j * c_stride] += factor * sum over k of left[k * kSlab + i] * right(k, j), for i < rows and
+// j < columns <= kGroup; rows is kSlab, or kSlab / 2 at half the cost.
 template <typename T>
-void MultiplyTile(int64_t depth, const T* left, const RightOperand<T>& right, int columns, T factor,
-                  T* c, int64_t c_stride);
+void MultiplyTile(int64_t depth, const T* left, const RightOperand<T>& right, int64_t rows,
+                  int columns, T factor, T* c, int64_t c_stride);
 
 double DotProduct(const double* a, const double* b, int64_t n);
 // y += factor * x
