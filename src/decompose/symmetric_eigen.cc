@@ -33,12 +33,13 @@ std::vector<float> SymmetricEigen::LeadingVectors(int64_t count) const {
   Check(count >= 0 && count <= impl_->n, "number of eigenvectors");
   std::vector<float> vectors = LeadingEigenvectors(impl_->tridiagonal, impl_->values, count);
   // Each thread some columns at a time, which stay in the cache, at a distance at which they do not
-  // displace each other there.
+  // displace each other there; all threads have as many.
   constexpr int64_t kBytes = int64_t{12} << 20, kLine = 16;
   const int64_t n = impl_->n, stride = ((n + kLine - 1) / kLine | 1) * kLine;
-  const int64_t cached = kBytes / (stride * static_cast<int64_t>(sizeof(float)));
-  const int64_t share = (count + NumThreads() - 1) / NumThreads();
-  const int64_t strip = std::max<int64_t>(1, std::min(share, std::max<int64_t>(cached, 48)));
+  const int64_t cached = std::max<int64_t>(kBytes / (stride * int64_t{sizeof(float)}), 48);
+  const int64_t rounds = (count + cached * NumThreads() - 1) / (cached * NumThreads());
+  const int64_t strips = std::max<int64_t>(1, rounds * NumThreads());
+  const int64_t strip = std::max<int64_t>(1, (count + strips - 1) / strips);
   ParallelFor((count + strip - 1) / strip, 1, [&](int64_t begin, int64_t end) {
     std::vector<float> part(strip * stride);
     for (int64_t first = begin * strip; first < std::min(end * strip, count); first += strip) {
