@@ -13,6 +13,10 @@
 #include "runtime/support.h"
 #include "test_folder.h"
 
+#ifndef ADZE_CONSUMER_FLAGS
+#define ADZE_CONSUMER_FLAGS ""
+#endif
+
 namespace adze {
 namespace {
 
@@ -53,6 +57,7 @@ TEST(SlowConsumer, BuildsAndRunsAgainstTheInstalledPackage) {
         folder);
   Shell("cmake -S '" ADZE_SOURCE_DIR
         "/examples/cmake_consumer' -B consumer -DCMAKE_BUILD_TYPE=Debug"
+        " -DCMAKE_C_FLAGS=" ADZE_CONSUMER_FLAGS " -DCMAKE_CXX_FLAGS=" ADZE_CONSUMER_FLAGS
         " -DCMAKE_PREFIX_PATH='" +
             prefix + "' && cmake --build consumer",
         folder);
