@@ -24,7 +24,11 @@ SymmetricTiles TilesOf(const MatrixXd& a) {
   return tiles;
 }
 
+// Its threads spin, and ThreadSanitizer does not see how they join.
+void KeepEigenOnOneThread() { Eigen::setNbThreads(1); }
+
 MatrixXd RandomGram(int64_t n, int64_t terms) {
+  KeepEigenOnOneThread();
   std::mt19937 random(5);
   std::normal_distribution<double> normal;
   const MatrixXd x = MatrixXd::NullaryExpr(n, terms, [&] { return normal(random); });
@@ -33,7 +37,7 @@ MatrixXd RandomGram(int64_t n, int64_t terms) {
 
 // Values against Eigen's; vectors are orthonormal and keep as much of the matrix as Eigen's.
 void ExpectSolved(const MatrixXd& a, int64_t count) {
-  Eigen::setNbThreads(1);  // its threads spin, and ThreadSanitizer does not see how they join
+  KeepEigenOnOneThread();
   const int64_t n = a.rows();
   const Eigen::SelfAdjointEigenSolver<MatrixXd> wanted(a);
   const SymmetricEigen eigen(TilesOf(a));
