@@ -1,8 +1,9 @@
 // Seconds of a training step on random images, in float and with 8-bit fake-quantization:
-//   retrain_bench MODEL.pb [batch size] [steps of each] [threads]
-// prints a line "float 1.234" or "w8a8 1.345" for each step, in turns, after a first one of each.
-// As one of several workers (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT) it takes only the second,
-// with a batch of that size for each worker, and the first worker prints.
+//   retrain_bench MODEL.pb [batch size] [steps of each] [threads] [device] [mixed]
+// prints a line "float 1.234" or "w8a8 1.345" for each step, in turns, after a first one of each;
+// with "mixed" also "mixed 1.123", the second in mixed precision. As one of several workers (RANK,
+// WORLD_SIZE, MASTER_ADDR, MASTER_PORT) it takes only "w8a8", with a batch of that size for each
+// worker, and the first worker prints.
 #include <ATen/Parallel.h>
 #include <malloc.h>
 
@@ -10,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <random>
+#include <string>
 
 #include "adze/api.h"
 #include "adze/parallel.h"
@@ -53,6 +55,9 @@ int Run(int argc, char** argv) {
   const int64_t batch = argc > 2 ? std::atoi(argv[2]) : 16,
                 steps = argc > 3 ? std::atoi(argv[3]) : 3;
   SetNumThreads(argc > 4 ? std::atoi(argv[4]) : 1);
+  const std::string device = argc > 5 ? argv[5] : "cpu";
+  std::vector<std::string> kinds = {"float", "w8a8"};
+  if (argc > 6 && std::string(argv[6]) == "mixed") kinds.push_back("mixed");
   at::set_num_threads(NumThreads());
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, -1);
@@ -60,18 +65,21 @@ int Run(int argc, char** argv) {
   const std::vector<InputSpec> inputs = ModelInputs(graph, source);
   PrepareModel(graph);
   const Plan plan = MakePlan(graph, {});
-  Workers workers(at::kCPU);
+  Workers workers(DeviceByName(device));
   const RandomImages data(inputs.at(0), batch * workers.size());
   const Record record = Calibrate(graph, plan.layers, data, {.num_samples = 1});
   const std::vector<PlannedLayer> none;
   for (int64_t step = 0; step <= steps; ++step) {
-    for (const bool quantized : {false, true}) {
-      if (workers.size() > 1 && !quantized) continue;
+    for (const std::string& kind : kinds) {
+      if (workers.size() > 1 && kind != "w8a8") continue;
       auto begin = std::chrono::steady_clock::now();
       double seconds = 0;
       // The first step compiles; the second one counts.
-      const TrainingOptions options{.batch_size = batch * workers.size(), .learning_rate = 1e-9};
-      Train({graph, quantized ? plan.layers : none, graph, record, data, graph},
+      const TrainingOptions options{.batch_size = batch * workers.size(),
+                                    .learning_rate = 1e-9,
+                                    .device = device,
+                                    .mixed_precision = kind == "mixed"};
+      Train({graph, kind == "float" ? none : plan.layers, graph, record, data, graph},
             {.options = options,
              .steps = 2,
              .progress =
@@ -81,8 +89,7 @@ int Run(int argc, char** argv) {
                    begin = now;
                  },
              .workers = &workers});
-      if (step > 0 && workers.is_first())
-        std::printf("%s %.4f\n", quantized ? "w8a8" : "float", seconds);
+      if (step > 0 && workers.is_first()) std::printf("%s %.4f\n", kind.c_str(), seconds);
       std::fflush(stdout);
     }
   }
@@ -94,7 +101,8 @@ int Run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: retrain_bench MODEL.pb [batch size] [steps] [threads]\n");
+    std::fprintf(stderr,
+                 "usage: retrain_bench MODEL.pb [batch size] [steps] [threads] [device] [mixed]\n");
     return 2;
   }
   return adze::Run(argc, argv);

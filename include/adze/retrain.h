@@ -31,8 +31,11 @@ struct TrainingOptions {
   double color = 0;   // and contrast, saturation and brightness changed by up to this fraction
   int label_offset = 0;
   uint64_t seed = 1;
-  int num_threads = 0;           // 0: all cores
-  std::string device = "cpu";    // or "cuda", "cuda:1"
+  int num_threads = 0;         // 0: all cores
+  std::string device = "cpu";  // or "cuda", "cuda:1"
+  // Convolutions and matrix products in bfloat16, all else in float32: quantization, losses,
+  // weights as they are learned.
+  bool mixed_precision = false;
   int64_t checkpoint_every = 0;  // steps; 0: only when stopped
   bool resume = false;           // goes on from the checkpoint
   // Batch norm stays in the graph while it is trained (FusedBatchNorm between a layer and what

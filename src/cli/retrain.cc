@@ -186,6 +186,8 @@ void AddTrainingFlags(CLI::App& app, TrainingOptions& training) {
                  "Threads of a process (default: all cores, shared by the processes)")
       ->type_name("N");
   app.add_option("--device", training.device, "cpu, cuda or cuda:N")->capture_default_str();
+  app.add_flag("--mixed-precision", training.mixed_precision,
+               "Convolutions and MatMuls in bfloat16, all else in float32; made for GPUs");
   app.add_option("--checkpoint-every", training.checkpoint_every,
                  "Save PREFIX_retrain.ckpt each time that so many steps are done")
       ->check(CLI::PositiveNumber)

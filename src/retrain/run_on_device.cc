@@ -1,4 +1,3 @@
-#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
 #include <utility>
@@ -28,9 +27,6 @@ class DeviceRunner : public GraphRunner {
   DeviceRunner(const Graph& graph, const std::vector<Value>& values, at::Device device)
       : device_(device), values_(values), session_(graph, values, {.device = device}) {
     at::set_num_threads(NumThreads());
-    // Ten bits of the mantissa, which LibTorch else takes for convolutions on a GPU, do not do.
-    at::globalContext().setAllowTF32CuDNN(false);
-    at::globalContext().setAllowTF32CuBLAS(false);
   }
 
   void Run(const std::map<std::string, Tensor>& feeds,

@@ -69,7 +69,8 @@ class Trainer {
         student_(graph_, Fetches(),
                  {.device = device_,
                   .hook = &quantizers_,
-                  .sharers = has_others() ? workers_ : nullptr}),
+                  .sharers = has_others() ? workers_ : nullptr,
+                  .mixed_precision = options_.mixed_precision}),
         batches_(input.data, options_.batch_size, options_.seed,
                  {.flip = options_.flip, .crop = options_.crop, .color = options_.color},
                  options_.label_offset, Part()) {
@@ -205,11 +206,12 @@ std::vector<Value> Trainer::Fetches() const {
 std::string Trainer::SettingsLine() const {
   return fmt::format(
       "{} steps of {} by {}, rate {}, {}, loss {}, seed {}, flip {}, crop {}, color {}, decay {}, "
-      "{} samples, {} variables, batch norm {}, held out {}",
+      "{} samples, {} variables, batch norm {}, held out {}{}",
       settings_.steps, options_.batch_size, options_.optimizer, options_.learning_rate,
       options_.schedule, static_cast<int>(loss_), options_.seed, options_.flip, options_.crop,
       options_.color, options_.weight_decay, input_.data.size(), variables_.size(),
-      options_.batch_norm_steps, best_ ? input_.held_out->size() : 0);
+      options_.batch_norm_steps, best_ ? input_.held_out->size() : 0,
+      options_.mixed_precision ? ", mixed precision" : "");
 }
 
 at::Tensor Trainer::LossOf(const Batch& batch) {

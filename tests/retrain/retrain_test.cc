@@ -67,6 +67,27 @@ TEST_F(RetrainTest, WinsBackWhatFourBitsLose) {
   EXPECT_THAT(ReadFile(TestFolder() / "a_losses.csv"), HasSubstr("\n150,"));
 }
 
+// Products in bfloat16 win as much, and what is written is quantized as precisely as without.
+TEST_F(RetrainTest, WinsInMixedPrecision) {
+  RetrainOptions options = Options("a");
+  options.training.steps = 100;
+  options.train.limit = 2048;
+  const RetrainResult plain = Retrain(options);
+  options.training.mixed_precision = true;
+  const RetrainResult mixed = Retrain(options);
+  EXPECT_LT(mixed.last_loss, 0.8 * mixed.first_loss);
+  EXPECT_NEAR(mixed.last_loss, plain.last_loss, 0.2 * plain.last_loss);
+  EXPECT_NE(mixed.last_loss, plain.last_loss);
+  const Graph simulated = LoadModel({.path = TestFolder() / "a_fake_quant.pb"});
+  const Graph deployed = LoadModel({.path = TestFolder() / "a_quantized.pb"});
+  DataSource first = options.train;
+  first.limit = 64;
+  const auto data = OpenData(first, ModelInputs(simulated, {}));
+  const Evaluation evaluation = Evaluate(deployed, *data, {}, &simulated);
+  EXPECT_EQ(*evaluation.agreement, 1);
+  EXPECT_GT(*evaluation.sqnr_db, 60);
+}
+
 // What is learned from and what is written are the same numbers.
 TEST_F(RetrainTest, DeployedGraphAgreesWithTheSimulation) {
   const RetrainOptions options = Options("a");

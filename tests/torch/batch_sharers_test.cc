@@ -146,6 +146,58 @@ TEST_P(BatchNormOfTwo, IsThatOfTheWholeBatch) {
   }
 }
 
+// dx, dscale and doffset of a FusedBatchNormGrad node that stands in the graph.
+std::vector<at::Tensor> RunGradientNode(const std::string& data_format, const at::Tensor& dy,
+                                        const at::Tensor& samples, BatchSharers* sharers) {
+  Graph graph = TwoNorms(data_format);
+  const Node* norm = graph.Find("a");
+  const auto input = graph
+                         .Add("dy", "Placeholder", {},
+                              {{"dtype", DType::kFloat}, {"shape", Shape{-1, -1, -1, -1}}})
+                         .output();
+  Node& gradient = graph.Add("gradient", "FusedBatchNormGradV3",
+                             {input, norm->input(0), norm->input(1), Value{graph.Find("a"), 3},
+                              Value{graph.Find("a"), 4}, Value{graph.Find("a"), 5}},
+                             {{"T", DType::kFloat},
+                              {"U", DType::kFloat},
+                              {"epsilon", 1e-3f},
+                              {"data_format", data_format},
+                              {"is_training", true}});
+  TorchSession session(graph, {gradient.output(0), gradient.output(1), gradient.output(2)},
+                       {.sharers = sharers});
+  const at::NoGradGuard constant;
+  return session.Run({{"x", samples}, {"dy", dy}});
+}
+
+// dx is that of the whole batch; the parts of dscale and doffset add up to the whole's.
+TEST_P(BatchNormOfTwo, HasGradientNodesOfTheWholeBatch) {
+  at::manual_seed(2);
+  const bool channels_last = GetParam() == std::string("NHWC");
+  const std::vector<int64_t> sizes = channels_last
+                                         ? std::vector<int64_t>{kSamples, kSize, kSize, kChannels}
+                                         : std::vector<int64_t>{kSamples, kChannels, kSize, kSize};
+  const at::Tensor samples =
+      at::randn(sizes) * 2 + at::arange(kSamples).to(at::kFloat).reshape({-1, 1, 1, 1});
+  const at::Tensor dy = at::randn(sizes);
+  const std::vector<at::Tensor> whole = RunGradientNode(GetParam(), dy, samples, nullptr);
+
+  Meeting meeting;
+  std::array<std::vector<at::Tensor>, kThreads> parts;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      Sharer sharer(&meeting, i);
+      const int64_t count = kSamples / kThreads;
+      parts[i] = RunGradientNode(GetParam(), dy.narrow(0, i * count, count),
+                                 samples.narrow(0, i * count, count), &sharer);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  ExpectEqual(at::cat({parts[0][0], parts[1][0]}), whole[0], "dx");
+  ExpectEqual(parts[0][1] + parts[1][1], whole[1], "dscale");
+  ExpectEqual(parts[0][2] + parts[1][2], whole[2], "doffset");
+}
+
 INSTANTIATE_TEST_SUITE_P(Layouts, BatchNormOfTwo, testing::Values("NHWC", "NCHW"),
                          [](const auto& info) { return info.param; });
 

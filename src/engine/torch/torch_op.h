@@ -45,6 +45,9 @@ struct TorchCall {
   const ShapeMap& shapes;
   at::Device device;
   BatchSharers* sharers = nullptr;  // who has the other parts of the batch; null: nobody
+  // What convolutions and matrix products round their operands and results to; all else is computed
+  // in float32.
+  at::ScalarType product_type = at::kFloat;
 
   int num_inputs() const { return static_cast<int>(inputs.size()); }
   const at::Tensor& input(int i) const { return value(i).torch(device); }

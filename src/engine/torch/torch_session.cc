@@ -1,5 +1,7 @@
 #include "engine/torch/torch_session.h"
 
+#include <ATen/Context.h>
+
 #include <algorithm>
 #include <unordered_set>
 
@@ -50,6 +52,9 @@ std::vector<Node*> NeededNodes(const Graph& graph, const std::vector<Value>& val
 struct TorchSession::Impl {
   Impl(const Graph& g, std::vector<Value> wanted, TorchSessionOptions o)
       : fetches(std::move(wanted)), options(o) {
+    // Ten bits of the mantissa, which LibTorch else takes for convolutions on a GPU, do not do.
+    at::globalContext().setAllowTF32CuDNN(false);
+    at::globalContext().setAllowTF32CuBLAS(false);
     if (fetches.empty()) {
       for (const GraphOutput& output : g.outputs()) fetches.push_back(output.value);
     }
@@ -200,8 +205,9 @@ std::vector<TorchValue> TorchSession::Impl::RunStep(const Step& step,
   const bool has_integers =
       dtype != DType::kInvalid && dtype != DType::kFloat && node.def() && node.def()->evaluate;
   if (step.function && !has_integers) {
+    const at::ScalarType product_type = options.mixed_precision ? at::kBFloat16 : at::kFloat;
     for (at::Tensor& output :
-         (*step.function)({node, inputs, shapes, options.device, options.sharers})) {
+         (*step.function)({node, inputs, shapes, options.device, options.sharers, product_type})) {
       results.emplace_back(std::move(output));
     }
     return results;

@@ -28,6 +28,8 @@ struct TorchSessionOptions {
   // With whom batch norms in training share what they normalize by: mean and variance are those of
   // the whole batch. May be null; must outlive the session and what it returned.
   BatchSharers* sharers = nullptr;
+  // Convolutions and matrix products in bfloat16, forward and backward; all else in float32.
+  bool mixed_precision = false;
 };
 
 // Runs a graph on LibTorch so that gradients flow from its outputs to the variables and feeds.

@@ -16,10 +16,16 @@ at::Tensor Normalize(const Node& node, const at::Tensor& x, const at::Tensor& sc
                                          node.attr<float>("epsilon", 1e-4f), false));
 }
 
+struct WholeBatch {
+  at::Tensor y, mean, variance;
+  double count = 0;  // of what each mean is of
+};
+
 // By mean and variance of the whole batch, of which others have a part: the mean of x, then that of
 // (x - mean)^2, both from sums over all.
-std::vector<at::Tensor> BatchNormOfWholeBatch(const TorchCall& call) {
-  const at::Tensor x = ChannelsSecond(call.node, call.input(0));
+WholeBatch NormalizeWholeBatch(const TorchCall& call, const at::Tensor& image,
+                               const at::Tensor& scale, const at::Tensor& offset) {
+  const at::Tensor x = ChannelsSecond(call.node, image);
   const double count = static_cast<double>(x.numel() / x.size(1)) * call.sharers->size();
   const auto mean_of = [&](const at::Tensor& values) {
     return SumOverSharers(values.sum({0, 2, 3}), call.sharers) / count;
@@ -30,22 +36,23 @@ std::vector<at::Tensor> BatchNormOfWholeBatch(const TorchCall& call) {
   const at::Tensor mean = mean_of(x);
   const at::Tensor centred = x - along_channels(mean);
   const at::Tensor variance = mean_of(centred.square());
-  const at::Tensor factor =
-      (variance + call.node.attr<float>("epsilon", 1e-4f)).rsqrt() * call.input(1);
-  const at::Tensor y = centred * along_channels(factor) + along_channels(call.input(2));
-  return {InLayoutOf(call.node, y),
-          mean.detach(),
-          variance.detach() * (count / std::max(count - 1, 1.0)),
-          mean.detach(),
-          variance.detach(),
-          at::zeros({})};
+  const at::Tensor factor = (variance + call.node.attr<float>("epsilon", 1e-4f)).rsqrt() * scale;
+  const at::Tensor y = centred * along_channels(factor) + along_channels(offset);
+  return {InLayoutOf(call.node, y), mean.detach(), variance.detach(), count};
 }
 
 // y, mean and variance of the batch (the unbiased estimate), what the gradient reads (the biased
 // one), in V3 one number more, which means nothing here.
 std::vector<at::Tensor> BatchNorm(const TorchCall& call) {
-  if (IsTraining(call.node) && call.sharers) return BatchNormOfWholeBatch(call);
+  const auto unbiased = [](const at::Tensor& variance, double count) {
+    return variance * (count / std::max(count - 1, 1.0));
+  };
   const at::Tensor& x = call.input(0);
+  if (IsTraining(call.node) && call.sharers) {
+    const WholeBatch whole = NormalizeWholeBatch(call, x, call.input(1), call.input(2));
+    return {whole.y,    whole.mean,     unbiased(whole.variance, whole.count),
+            whole.mean, whole.variance, at::zeros({})};
+  }
   at::Tensor y =
       Normalize(call.node, x, call.input(1), call.input(2), call.input(3), call.input(4));
   if (!IsTraining(call.node)) {
@@ -55,15 +62,18 @@ std::vector<at::Tensor> BatchNorm(const TorchCall& call) {
   const auto [variance, mean] =
       at::var_mean(ChannelsSecond(call.node, x), at::IntArrayRef{0, 2, 3}, false);
   const auto count = static_cast<double>(x.numel() / mean.numel());
-  const at::Tensor unbiased = variance * (count / std::max(count - 1, 1.0));
-  return {y, mean, unbiased, mean, variance, at::zeros({})};
+  return {y, mean, unbiased(variance, count), mean, variance, at::zeros({})};
 }
 
-// dy, x, scale, mean, variance to dx, dscale, doffset.
+// dy, x, scale, mean, variance to dx, dscale, doffset. Of a batch that others have a part of,
+// dscale and doffset are what this part adds to those of the whole, as gradients of weights are.
 std::vector<at::Tensor> BatchNormGrad(const TorchCall& call) {
   const at::Tensor& scale = call.input(2);
   std::vector<at::Tensor> gradients = VectorJacobian(
       {call.input(1), scale, at::zeros_like(scale)}, call.input(0), [&](const auto& in) {
+        if (IsTraining(call.node) && call.sharers) {
+          return NormalizeWholeBatch(call, in[0], in[1], in[2]).y;
+        }
         return Normalize(call.node, in[0], in[1], in[2], call.input(3), call.input(4));
       });
   gradients.push_back(at::zeros({0}));

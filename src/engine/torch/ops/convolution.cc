@@ -11,21 +11,23 @@ at::Tensor DepthwiseWeight(const at::Tensor& weight) {
       .reshape({weight.size(2) * weight.size(3), 1, weight.size(0), weight.size(1)});
 }
 
-at::Tensor Convolve(const Node& node, const at::Tensor& image, const at::Tensor& weight,
+at::Tensor Convolve(const TorchCall& call, const at::Tensor& image, const at::Tensor& weight,
                     bool depthwise) {
-  const Window window = WindowOver(node, ShapeOf(image), weight.size(0), weight.size(1));
-  const PaddedImage padded = PadSymmetrically(ChannelsSecond(node, image), window, 0);
+  const Window window = WindowOver(call.node, ShapeOf(image), weight.size(0), weight.size(1));
+  const PaddedImage padded =
+      PadSymmetrically(ChannelsSecond(call.node, image.to(call.product_type)), window, 0);
   const at::Tensor kernel = depthwise ? DepthwiseWeight(weight) : weight.permute({3, 2, 0, 1});
   const int64_t groups = padded.image.size(1) / kernel.size(1);
-  return InLayoutOf(node, at::conv2d(padded.image, kernel, {}, Strides(window), padded.padding,
-                                     Dilations(window), groups));
+  const at::Tensor y = at::conv2d(padded.image, kernel.to(call.product_type), {}, Strides(window),
+                                  padded.padding, Dilations(window), groups);
+  return InLayoutOf(call.node, y).to(at::kFloat);
 }
 
 at::Tensor Conv2D(const TorchCall& call) {
-  return Convolve(call.node, call.input(0), call.input(1), false);
+  return Convolve(call, call.input(0), call.input(1), false);
 }
 at::Tensor Depthwise(const TorchCall& call) {
-  return Convolve(call.node, call.input(0), call.input(1), true);
+  return Convolve(call, call.input(0), call.input(1), true);
 }
 
 // sizes, weight (HWIO of the convolution whose gradient this is), dy.
@@ -42,9 +44,16 @@ at::Tensor TransposedConvolution(const TorchCall& call) {
   Shape full = shape;
   full[0] = dy.size(0);
   const Window window = WindowOver(call.node, full, weight.size(0), weight.size(1));
-  const at::Tensor whole = at::conv_transpose2d(
-      ChannelsSecond(call.node, dy), weight.permute({3, 2, 0, 1}), {}, Strides(window), 0, 0,
-      /*groups=*/1, Dilations(window));
+  const auto rounded = [&](const at::Tensor& x) { return x.to(call.product_type); };
+  // On the processor LibTorch 1.13 takes a transposed convolution in bfloat16 for a forward one.
+  const auto operand = [&](const at::Tensor& x) {
+    return call.device.is_cpu() ? rounded(x).to(at::kFloat) : rounded(x);
+  };
+  const at::Tensor whole =
+      rounded(at::conv_transpose2d(operand(ChannelsSecond(call.node, dy)),
+                                   operand(weight.permute({3, 2, 0, 1})), {}, Strides(window), 0, 0,
+                                   /*groups=*/1, Dilations(window)))
+          .to(at::kFloat);
   const auto crop = [](const WindowAxis& axis, int64_t size) {
     return std::pair(-axis.pad_before, axis.pad_before + axis.input - size);
   };
@@ -60,7 +69,7 @@ at::Tensor WeightGradient(const TorchCall& call) {
   const at::Tensor &image = call.input(0), &dy = call.input(2);
   const at::Tensor weight = at::zeros(call.ints(1), image.options());
   return VectorJacobian({weight}, dy, [&](const std::vector<at::Tensor>& in) {
-    return Convolve(call.node, image, in[0], kDepthwise);
+    return Convolve(call, image, in[0], kDepthwise);
   })[0];
 }
 
@@ -68,7 +77,7 @@ at::Tensor DepthwiseInputGradient(const TorchCall& call) {
   const at::Tensor &weight = call.input(1), &dy = call.input(2);
   const at::Tensor image = at::zeros(call.ints(0), dy.options());
   return VectorJacobian({image}, dy, [&](const std::vector<at::Tensor>& in) {
-    return Convolve(call.node, in[0], weight, true);
+    return Convolve(call, in[0], weight, true);
   })[0];
 }
 

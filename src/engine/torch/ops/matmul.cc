@@ -8,8 +8,10 @@ at::Tensor Transposed(const Node& node, const char* attribute, const at::Tensor&
 }
 
 at::Tensor Multiply(const TorchCall& call, const char* left, const char* right) {
-  return at::matmul(Transposed(call.node, left, call.input(0)),
-                    Transposed(call.node, right, call.input(1)));
+  const auto operand = [&](int i, const char* attribute) {
+    return Transposed(call.node, attribute, call.input(i).to(call.product_type));
+  };
+  return at::matmul(operand(0, left), operand(1, right)).to(at::kFloat);
 }
 
 }  // namespace
