@@ -168,6 +168,9 @@ inline __m512i _mm512_add_epi32(__m512i a, __m512i b) {
 inline __m512i _mm512_sub_epi32(__m512i a, __m512i b) {
   return Combined(a, b, [](uint32_t x, uint32_t y) { return x - y; });
 }
+inline __m512i _mm512_slli_epi32(__m512i a, unsigned count) {
+  return Combined(a, a, [count](uint32_t x, uint32_t) { return x << count; });
+}
 inline __m512i _mm512_max_epi32(__m512i a, __m512i b) {
   return Combined(a, b, [](int32_t x, int32_t y) { return std::max(x, y); });
 }

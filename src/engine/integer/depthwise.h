@@ -6,9 +6,11 @@
 
 namespace adze::integer {
 
-// Output pixels of one row of a depthwise convolution, one output channel for each input channel.
+// Output pixels of one row of a depthwise convolution, or of two (only with stride 1), one output
+// channel for each input channel.
 struct DepthwiseRow {
-  // Rows of the image under the kernel: [kernel_height]; a row outside of it is `outside`.
+  // Rows of the image under the kernel: [kernel_height + out_rows - 1]; a row outside of it is
+  // `outside`.
   const uint8_t* const* rows;
   const uint8_t* outside;  // [channels] codes of zero
   int64_t kernel_height, kernel_width, dilation, stride, pad, width, out_width, channels;
@@ -20,7 +22,8 @@ struct DepthwiseRow {
   const int8_t* packed;
   const int32_t* packed_start;
   const float* packed_scale;
-  int64_t first;     // element of the result
+  int64_t first;     // element of the result; a second row lies behind the first one
+  int64_t out_rows;  // 1 or 2; the second one has the rows [1, kernel_height + 1) under it
   uint8_t* scratch;  // scratch_bytes(), aligned to 64
 
   int64_t quads() const { return (kernel_height + 3) / 4; }

@@ -93,7 +93,9 @@ ADZE_INLINE void Largest(const uint8_t* codes, int64_t count, uint8_t* out) {
 ADZE_INLINE void RunDepthwise(const DepthwiseRow& row, const Epilogue& e, const Places& places) {
   constexpr int64_t kBlock = 64;
   int32_t sums[kBlock];
-  for (int64_t x = 0; x < row.out_width; ++x) {
+  for (int64_t pixel = 0; pixel < row.out_rows * row.out_width; ++pixel) {
+    const int64_t x = pixel % row.out_width;
+    const uint8_t* const* rows = row.rows + pixel / row.out_width;
     for (int64_t channel = 0; channel < row.channels; channel += kBlock) {
       const int64_t count = std::min(kBlock, row.channels - channel);
       std::copy_n(row.start + channel, count, sums);
@@ -101,16 +103,17 @@ ADZE_INLINE void RunDepthwise(const DepthwiseRow& row, const Epilogue& e, const 
       for (int64_t ky = 0; ky < row.kernel_height; ++ky) {
         for (int64_t kx = 0; kx < row.kernel_width; ++kx, weights += row.channels) {
           const int64_t column = x * row.stride - row.pad + kx * row.dilation;
-          const bool inside = column >= 0 && column < row.width && row.rows[ky] != row.outside;
+          const bool inside = column >= 0 && column < row.width && rows[ky] != row.outside;
           const uint8_t* codes =
-              (inside ? row.rows[ky] + column * row.channels : row.outside) + channel;
+              (inside ? rows[ky] + column * row.channels : row.outside) + channel;
           // A product of a code and a weight fits 16 bits, which multiply faster than 32.
           for (int64_t i = 0; i < count; ++i) {
             sums[i] += static_cast<int16_t>(int16_t{codes[i]} * int16_t{weights[i]});
           }
         }
       }
-      Finish(sums, row.scale + channel, count, row.first + x * row.channels + channel, e, places);
+      Finish(sums, row.scale + channel, count, row.first + pixel * row.channels + channel, e,
+             places);
     }
   }
 }

@@ -341,19 +341,19 @@ ADZE_VNNI void Quantize(const float* values, int64_t count, const Epilogue& e, u
   }
 }
 
-// Four rows of 64 codes as four vectors of 16 times 4 rows.
-ADZE_VNNI_INLINE void Interleave(const uint8_t* const rows[4], __mmask64 mask, uint8_t* out) {
-  __m512i lines[4];
+// Four lines of 64 codes as four vectors of 16 times 4 lines.
+ADZE_VNNI_INLINE void Interleave(const uint8_t* const lines[4], __mmask64 mask, __m512i out[4]) {
+  __m512i codes[4];
 #pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) lines[i] = _mm512_maskz_loadu_epi8(mask, rows[i]);
-  const __m512i a = _mm512_unpacklo_epi8(lines[0], lines[1]);
-  const __m512i b = _mm512_unpackhi_epi8(lines[0], lines[1]);
-  const __m512i c = _mm512_unpacklo_epi8(lines[2], lines[3]);
-  const __m512i d = _mm512_unpackhi_epi8(lines[2], lines[3]);
-  _mm512_store_si512(out, _mm512_unpacklo_epi16(a, c));
-  _mm512_store_si512(out + 64, _mm512_unpackhi_epi16(a, c));
-  _mm512_store_si512(out + 128, _mm512_unpacklo_epi16(b, d));
-  _mm512_store_si512(out + 192, _mm512_unpackhi_epi16(b, d));
+  for (int i = 0; i < 4; ++i) codes[i] = _mm512_maskz_loadu_epi8(mask, lines[i]);
+  const __m512i a = _mm512_unpacklo_epi8(codes[0], codes[1]);
+  const __m512i b = _mm512_unpackhi_epi8(codes[0], codes[1]);
+  const __m512i c = _mm512_unpacklo_epi8(codes[2], codes[3]);
+  const __m512i d = _mm512_unpackhi_epi8(codes[2], codes[3]);
+  out[0] = _mm512_unpacklo_epi16(a, c);
+  out[1] = _mm512_unpackhi_epi16(a, c);
+  out[2] = _mm512_unpacklo_epi16(b, d);
+  out[3] = _mm512_unpackhi_epi16(b, d);
 }
 
 struct DepthwiseBlock {
@@ -362,11 +362,39 @@ struct DepthwiseBlock {
   const int8_t* weights;
 };
 
+// Four rows of the image under the kernel, at the first channel of a block.
+struct FourRows {
+  const uint8_t* at[4];
+  int64_t step[4];  // from column to column: 0 outside of the image
+  const uint8_t* outside;
+};
+
+ADZE_VNNI_INLINE FourRows RowsOf(const DepthwiseRow& row, const uint8_t* const* rows, int64_t count,
+                                 int64_t channel) {
+  FourRows four = {};
+  four.outside = row.outside + channel;
+  for (int64_t i = 0; i < 4; ++i) {
+    // Rows beyond the kernel meet weights of 0.
+    const bool exists = i < count && rows[i] != row.outside;
+    four.at[i] = (exists ? rows[i] : row.outside) + channel;
+    four.step[i] = exists ? row.channels : 0;
+  }
+  return four;
+}
+
+ADZE_VNNI_INLINE void LoadColumn(const FourRows& rows, int64_t x, int64_t width, __mmask64 mask,
+                                 __m512i out[4]) {
+  const bool inside = x >= 0 && x < width;
+  const uint8_t* lines[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) lines[i] = inside ? rows.at[i] + x * rows.step[i] : rows.outside;
+  Interleave(lines, mask, out);
+}
+
 ADZE_VNNI_INLINE void FinishDepthwise(const __m512i sums[4], const DepthwiseRow& row,
-                                      const DepthwiseBlock& block, int64_t x,
+                                      const DepthwiseBlock& block, int64_t at,
                                       const __m512 scales[4], const Epilogue& e, const Constants& k,
                                       const Places& places) {
-  const int64_t at = row.first + x * row.channels + block.channel;
   if (k.gives_codes && !k.gives_real && !k.has_residual && !k.has_residual_codes) {
     __m512i codes[4];
 #pragma GCC unroll 4
@@ -382,11 +410,20 @@ ADZE_VNNI_INLINE void FinishDepthwise(const __m512i sums[4], const DepthwiseRow&
   FinishMeans(ordered, row.scale + block.channel, block.count, at, e, places);
 }
 
-// kWidth: the kernel's width if it is known and there is one quad of rows; 0: any.
-template <int kWidth>
-ADZE_VNNI_INLINE void RunBlock(const DepthwiseRow& row, const DepthwiseBlock& block,
-                               const Epilogue& e, const Constants& k, const Places& places) {
-  const int64_t quads = row.quads(), per_column = quads * 256;
+// A kernel of up to four rows and three columns, side by side: the three columns under it stay in
+// registers. Of kRows = 2 the second row of the result has the same four rows of the image under
+// it, the kernel one further down.
+template <int kStride, int kRows>
+ADZE_VNNI_INLINE void SlideBlock(const DepthwiseRow& row, const DepthwiseBlock& block,
+                                 const Epilogue& e, const Constants& k, const Places& places) {
+  constexpr int kColumns = 3;
+  alignas(64) int8_t further_down[kColumns * 256];
+  if (kRows == 2) {
+    for (int64_t i = 0; i < kColumns * 4; ++i) {
+      const __m512i weights = _mm512_loadu_si512(block.weights + 64 * i);
+      _mm512_store_si512(further_down + 64 * i, _mm512_slli_epi32(weights, 8));
+    }
+  }
   __m512i start[4];
   __m512 scales[4];
 #pragma GCC unroll 4
@@ -394,29 +431,61 @@ ADZE_VNNI_INLINE void RunBlock(const DepthwiseRow& row, const DepthwiseBlock& bl
     start[v] = _mm512_loadu_si512(row.packed_start + block.channel + 16 * v);
     scales[v] = _mm512_loadu_ps(row.packed_scale + block.channel + 16 * v);
   }
-  if (kWidth > 0) {
-    __m512i weights[kWidth > 0 ? kWidth : 1][4];
-#pragma GCC unroll 3
-    for (int i = 0; i < kWidth; ++i) {
-#pragma GCC unroll 4
-      for (int v = 0; v < 4; ++v) {
-        weights[i][v] = _mm512_loadu_si512(block.weights + (4 * i + v) * 64);
-      }
+  const FourRows rows = RowsOf(row, row.rows, row.kernel_height + kRows - 1, block.channel);
+  __m512i columns[kColumns][4];
+  for (int i = 0; i < kColumns - kStride; ++i) {
+    LoadColumn(rows, i - row.pad, row.width, block.mask, columns[i]);
+  }
+  int64_t at = row.first + block.channel;
+  for (int64_t x = 0; x < row.out_width; ++x, at += row.channels) {
+#pragma GCC unroll 2
+    for (int i = kColumns - kStride; i < kColumns; ++i) {
+      LoadColumn(rows, x * kStride + i - row.pad, row.width, block.mask, columns[i]);
     }
-    for (int64_t x = 0; x < row.out_width; ++x) {
-      const uint8_t* in = row.scratch + x * row.stride * 256;
+#pragma GCC unroll 2
+    for (int r = 0; r < kRows; ++r) {
+      const int8_t* weights = r == 0 ? block.weights : further_down;
       __m512i sums[4] = {start[0], start[1], start[2], start[3]};
 #pragma GCC unroll 3
-      for (int i = 0; i < kWidth; ++i) {
+      for (int i = 0; i < kColumns; ++i) {
 #pragma GCC unroll 4
         for (int v = 0; v < 4; ++v) {
-          const __m512i codes = _mm512_load_si512(in + i * row.dilation * 256 + 64 * v);
-          sums[v] = _mm512_dpbusd_epi32(sums[v], codes, weights[i][v]);
+          sums[v] = _mm512_dpbusd_epi32(sums[v], columns[i][v],
+                                        _mm512_loadu_si512(weights + (4 * i + v) * 64));
         }
       }
-      FinishDepthwise(sums, row, block, x, scales, e, k, places);
+      FinishDepthwise(sums, row, block, at + r * row.out_width * row.channels, scales, e, k,
+                      places);
     }
-    return;
+#pragma GCC unroll 2
+    for (int i = 0; i < kColumns - kStride; ++i) {
+#pragma GCC unroll 4
+      for (int v = 0; v < 4; ++v) columns[i][v] = columns[i + kStride][v];
+    }
+  }
+}
+
+// Any kernel: the columns under it are interleaved in memory first. `rows`: [kernel_height].
+ADZE_VNNI_INLINE void RunBlock(const DepthwiseRow& row, const uint8_t* const* rows, int64_t first,
+                               const DepthwiseBlock& block, const Epilogue& e, const Constants& k,
+                               const Places& places) {
+  const int64_t quads = row.quads(), columns = row.columns(), per_column = quads * 256;
+  for (int64_t q = 0; q < quads; ++q) {
+    const FourRows four = RowsOf(row, rows + 4 * q, row.kernel_height - 4 * q, block.channel);
+    for (int64_t c = 0; c < columns; ++c) {
+      __m512i column[4];
+      LoadColumn(four, c - row.pad, row.width, block.mask, column);
+      for (int v = 0; v < 4; ++v) {
+        _mm512_store_si512(row.scratch + c * per_column + q * 256 + 64 * v, column[v]);
+      }
+    }
+  }
+  __m512i start[4];
+  __m512 scales[4];
+#pragma GCC unroll 4
+  for (int v = 0; v < 4; ++v) {
+    start[v] = _mm512_loadu_si512(row.packed_start + block.channel + 16 * v);
+    scales[v] = _mm512_loadu_ps(row.packed_scale + block.channel + 16 * v);
   }
   for (int64_t x = 0; x < row.out_width; ++x) {
     __m512i sums[4] = {start[0], start[1], start[2], start[3]};
@@ -432,7 +501,23 @@ ADZE_VNNI_INLINE void RunBlock(const DepthwiseRow& row, const DepthwiseBlock& bl
         }
       }
     }
-    FinishDepthwise(sums, row, block, x, scales, e, k, places);
+    FinishDepthwise(sums, row, block, first + x * row.channels + block.channel, scales, e, k,
+                    places);
+  }
+}
+
+ADZE_VNNI_INLINE bool Slides(const DepthwiseRow& row) {
+  return row.kernel_height + row.out_rows - 1 <= 4 && row.kernel_width == 3 && row.dilation == 1 &&
+         row.stride <= 2;
+}
+
+template <int kStride, int kRows>
+ADZE_VNNI_INLINE void Slide(const DepthwiseRow& row, const DepthwiseBlock& block, const Epilogue& e,
+                            const Constants& k, const Places& places) {
+  if (KindOf(k) == Kind::kSimple) {
+    SlideBlock<kStride, kRows>(row, block, e, Known<Kind::kSimple>(k), places);
+  } else {
+    SlideBlock<kStride, kRows>(row, block, e, k, places);
   }
 }
 
@@ -440,37 +525,22 @@ ADZE_VNNI void RunDepthwise(const DepthwiseRow& given, const Epilogue& e, const 
   const DepthwiseRow row = given;  // copies, as Constants are
   const Places places = to;
   const Constants k = Load(e);
-  const int64_t quads = row.quads(), columns = row.columns();
   for (int64_t channel = 0; channel < row.channels; channel += 64) {
     DepthwiseBlock block{.channel = channel,
                          .count = std::min<int64_t>(64, row.channels - channel)};
     block.mask = block.count == 64 ? ~0ull : (1ull << block.count) - 1;
-    block.weights = row.packed + channel * quads * row.kernel_width * 4;
-    for (int64_t q = 0; q < quads; ++q) {
-      const uint8_t* of_quad[4];
-      for (int64_t i = 0; i < 4; ++i) {
-        // Rows beyond the kernel meet weights of 0.
-        const bool exists = 4 * q + i < row.kernel_height;
-        of_quad[i] = exists ? row.rows[4 * q + i] : row.outside;
+    block.weights = row.packed + channel * row.quads() * row.kernel_width * 4;
+    if (!Slides(row)) {
+      for (int64_t r = 0; r < row.out_rows; ++r) {
+        RunBlock(row, row.rows + r, row.first + r * row.out_width * row.channels, block, e, k,
+                 places);
       }
-      for (int64_t c = 0; c < columns; ++c) {
-        const int64_t x = c - row.pad;
-        const bool inside = x >= 0 && x < row.width;
-        const uint8_t* lines[4];
-        for (int i = 0; i < 4; ++i) {
-          lines[i] =
-              (inside && of_quad[i] != row.outside ? of_quad[i] + x * row.channels : row.outside) +
-              channel;
-        }
-        Interleave(lines, block.mask, row.scratch + (c * quads + q) * 256);
-      }
-    }
-    if (quads != 1 || row.kernel_width != 3) {
-      RunBlock<0>(row, block, e, k, places);
-    } else if (KindOf(k) == Kind::kSimple) {
-      RunBlock<3>(row, block, e, Known<Kind::kSimple>(k), places);
+    } else if (row.out_rows == 2) {
+      Slide<1, 2>(row, block, e, k, places);
+    } else if (row.stride == 1) {
+      Slide<1, 1>(row, block, e, k, places);
     } else {
-      RunBlock<3>(row, block, e, k, places);
+      Slide<2, 1>(row, block, e, k, places);
     }
   }
 }

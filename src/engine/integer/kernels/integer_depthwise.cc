@@ -90,6 +90,8 @@ class Depthwise : public LayerKernel {
             .packed = reinterpret_cast<const int8_t*>(packed_->memory.bytes()),
             .packed_start = mixed_start_.data(),
             .packed_scale = mixed_scale_.data()};
+    // Two rows of the result share most of what is under them.
+    rows_at_once_ = rows_.stride == 1 && rows_.dilation == 1 && row_.stride == 1 ? 2 : 1;
     slot_bytes_ = (row_.scratch_bytes() + 63) / 64 * 64;
   }
 
@@ -100,11 +102,13 @@ class Depthwise : public LayerKernel {
     const uint8_t* source = DataOf(args);
     if (multiplier_ > 1) source = Repeat(source, scratch + slots_ * slot_bytes_);
     const Places places = PlacesOf(args);
-    const int64_t jobs = images_ * out_height_;
+    const int64_t of_image = (out_height_ + rows_at_once_ - 1) / rows_at_once_;
+    const int64_t jobs = images_ * of_image;
     ParallelFor(slots_, 1, [&](int64_t begin, int64_t end) {
       for (int64_t slot = begin; slot < end; ++slot) {
         for (int64_t job = jobs * slot / slots_; job < jobs * (slot + 1) / slots_; ++job) {
-          RunRow(source, job, scratch + slot * slot_bytes_, places);
+          RunRows(source, job / of_image, job % of_image * rows_at_once_,
+                  scratch + slot * slot_bytes_, places);
         }
       }
     });
@@ -125,10 +129,12 @@ class Depthwise : public LayerKernel {
     return out;
   }
 
-  void RunRow(const uint8_t* source, int64_t job, uint8_t* scratch, const Places& places) const {
-    const int64_t image = job / out_height_, y = job % out_height_;
-    std::vector<const uint8_t*> under(row_.kernel_height);
-    for (int64_t k = 0; k < row_.kernel_height; ++k) {
+  // From row `y` of the result on.
+  void RunRows(const uint8_t* source, int64_t image, int64_t y, uint8_t* scratch,
+               const Places& places) const {
+    const int64_t out_rows = std::min(rows_at_once_, out_height_ - y);
+    std::vector<const uint8_t*> under(row_.kernel_height + out_rows - 1);
+    for (int64_t k = 0; k < static_cast<int64_t>(under.size()); ++k) {
       const int64_t in = y * rows_.stride - rows_.pad_before + k * rows_.dilation;
       under[k] = in >= 0 && in < height_
                      ? source + (image * height_ + in) * row_.width * row_.channels
@@ -137,14 +143,15 @@ class Depthwise : public LayerKernel {
     DepthwiseRow row = row_;
     row.rows = under.data();
     row.scratch = scratch;
-    row.first = job * row_.out_width * row_.channels;
+    row.first = (image * out_height_ + y) * row_.out_width * row_.channels;
+    row.out_rows = out_rows;
     instructions_.run_depthwise(row, epilogue_, places);
   }
 
   const Instructions& instructions_ = CurrentInstructions();
   const Tensor filter_;
   const int64_t slots_;
-  int64_t images_, height_, in_channels_, multiplier_, out_height_, slot_bytes_;
+  int64_t images_, height_, in_channels_, multiplier_, out_height_, rows_at_once_, slot_bytes_;
   WindowAxis rows_;
   std::shared_ptr<PackedFilter> packed_;
   Epilogue epilogue_;
