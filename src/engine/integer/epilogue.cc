@@ -57,9 +57,9 @@ Epilogue EpilogueOf(const Node& node, const Tensor& scale, std::span<const doubl
     e.has_residual = !e.has_residual_codes;
   }
   if (e.has_residual_codes) {
-    most += 255.0 * e.residual_step;
     e.residual_zero = static_cast<int32_t>(node.attr<int64_t>("residual_zero"));
     e.residual_step = node.attr<float>("residual_step");
+    most += 255.0 * e.residual_step;
   }
   e.gives_real = node.attr<bool>("gives_real");
   e.gives_codes = node.attr<bool>("gives_codes");

@@ -64,21 +64,25 @@ ADZE_VNNI_INLINE Constants Load(const Epilogue& e) {
 enum class Kind {
   kAny,
   kSimple,    // gives codes alone; clipping to 0..255 brings its activation about
-  kResidual,  // adds a real skip path and goes on from it
+  kClipped,   // the same with a zero point or a lower end than 255
+  kReal,      // gives what it is as well, for a skip path
+  kSum,       // adds a real skip path and gives both
+  kResidual,  // the same, with an activation and no zero point
   kJoint,     // adds integers to integers and gives codes alone
 };
 
 ADZE_VNNI_INLINE Kind KindOf(const Constants& k) {
   const bool adds_codes = k.quantizes_own || k.has_residual_codes;
-  if (!k.gives_codes || k.clamps_before || k.has_low || k.has_high) return Kind::kAny;
+  if (!k.gives_codes || k.clamps_before || k.has_low) return Kind::kAny;
   if (k.gives_real) {
-    const bool is_residual =
-        k.has_residual && k.clamps_after && k.is_wide && !k.adds_zero && !adds_codes;
-    return is_residual ? Kind::kResidual : Kind::kAny;
+    if (adds_codes || k.has_high || !k.is_wide) return Kind::kAny;
+    if (!k.clamps_after) return k.has_residual ? Kind::kSum : Kind::kReal;
+    return k.has_residual && !k.adds_zero ? Kind::kResidual : Kind::kAny;
   }
   if (k.has_residual || k.clamps_after || k.is_wide) return Kind::kAny;
-  if (!adds_codes) return k.adds_zero ? Kind::kAny : Kind::kSimple;
-  return k.quantizes_own && k.has_residual_codes && !k.own_is_wide ? Kind::kJoint : Kind::kAny;
+  if (!adds_codes) return k.adds_zero || k.has_high ? Kind::kClipped : Kind::kSimple;
+  const bool is_joint = k.quantizes_own && k.has_residual_codes && !k.own_is_wide && !k.has_high;
+  return is_joint ? Kind::kJoint : Kind::kAny;
 }
 
 // The same constants, so that the compiler knows what they are.
@@ -86,10 +90,14 @@ template <Kind kKind>
 ADZE_VNNI_INLINE Constants Known(Constants k) {
   if (kKind == Kind::kAny) return k;
   k.gives_codes = true;
-  k.clamps_before = k.has_low = k.has_high = k.own_is_wide = false;
-  k.gives_real = k.has_residual = k.clamps_after = k.is_wide = kKind == Kind::kResidual;
+  k.clamps_before = k.has_low = k.own_is_wide = false;
+  k.gives_real = k.is_wide =
+      kKind == Kind::kReal || kKind == Kind::kSum || kKind == Kind::kResidual;
+  k.has_residual = kKind == Kind::kSum || kKind == Kind::kResidual;
+  k.clamps_after = kKind == Kind::kResidual;
   k.quantizes_own = k.has_residual_codes = kKind == Kind::kJoint;
-  k.adds_zero = kKind == Kind::kJoint;  // of 0 too
+  k.has_high = kKind == Kind::kClipped;                              // of 255 too
+  k.adds_zero = kKind != Kind::kSimple && kKind != Kind::kResidual;  // of 0 too
   return k;
 }
 
@@ -235,6 +243,12 @@ ADZE_VNNI void FinishTile(const int32_t* sums, int rows, const Tile& tile, const
   switch (KindOf(k)) {
     case Kind::kSimple:
       return FinishRows<kV>(sums, rows, tile, Known<Kind::kSimple>(k), places);
+    case Kind::kClipped:
+      return FinishRows<kV>(sums, rows, tile, Known<Kind::kClipped>(k), places);
+    case Kind::kReal:
+      return FinishRows<kV>(sums, rows, tile, Known<Kind::kReal>(k), places);
+    case Kind::kSum:
+      return FinishRows<kV>(sums, rows, tile, Known<Kind::kSum>(k), places);
     case Kind::kResidual:
       return FinishRows<kV>(sums, rows, tile, Known<Kind::kResidual>(k), places);
     case Kind::kJoint:
@@ -514,10 +528,13 @@ ADZE_VNNI_INLINE bool Slides(const DepthwiseRow& row) {
 template <int kStride, int kRows>
 ADZE_VNNI_INLINE void Slide(const DepthwiseRow& row, const DepthwiseBlock& block, const Epilogue& e,
                             const Constants& k, const Places& places) {
-  if (KindOf(k) == Kind::kSimple) {
-    SlideBlock<kStride, kRows>(row, block, e, Known<Kind::kSimple>(k), places);
-  } else {
-    SlideBlock<kStride, kRows>(row, block, e, k, places);
+  switch (KindOf(k)) {
+    case Kind::kSimple:
+      return SlideBlock<kStride, kRows>(row, block, e, Known<Kind::kSimple>(k), places);
+    case Kind::kClipped:
+      return SlideBlock<kStride, kRows>(row, block, e, Known<Kind::kClipped>(k), places);
+    default:
+      return SlideBlock<kStride, kRows>(row, block, e, k, places);
   }
 }
 
