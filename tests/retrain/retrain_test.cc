@@ -48,6 +48,17 @@ std::string RefusalOf(const RetrainOptions& options) {
   return Refusal([&] { Retrain(options); });
 }
 
+// Of "a", on the first samples.
+void ExpectDeployedAsSimulated(DataSource source) {
+  const Graph simulated = LoadModel({.path = TestFolder() / "a_fake_quant.pb"});
+  const Graph deployed = LoadModel({.path = TestFolder() / "a_quantized.pb"});
+  source.limit = 64;
+  const auto data = OpenData(source, ModelInputs(simulated, {}));
+  const Evaluation evaluation = Evaluate(deployed, *data, {}, &simulated);
+  EXPECT_EQ(*evaluation.agreement, 1);
+  EXPECT_GT(*evaluation.sqnr_db, 60);
+}
+
 TEST_F(RetrainTest, WinsBackWhatFourBitsLose) {
   RetrainOptions options = Options("a");
   options.training.steps = 150;
@@ -78,26 +89,14 @@ TEST_F(RetrainTest, WinsInMixedPrecision) {
   EXPECT_LT(mixed.last_loss, 0.8 * mixed.first_loss);
   EXPECT_NEAR(mixed.last_loss, plain.last_loss, 0.2 * plain.last_loss);
   EXPECT_NE(mixed.last_loss, plain.last_loss);
-  const Graph simulated = LoadModel({.path = TestFolder() / "a_fake_quant.pb"});
-  const Graph deployed = LoadModel({.path = TestFolder() / "a_quantized.pb"});
-  DataSource first = options.train;
-  first.limit = 64;
-  const auto data = OpenData(first, ModelInputs(simulated, {}));
-  const Evaluation evaluation = Evaluate(deployed, *data, {}, &simulated);
-  EXPECT_EQ(*evaluation.agreement, 1);
-  EXPECT_GT(*evaluation.sqnr_db, 60);
+  ExpectDeployedAsSimulated(options.train);
 }
 
 // What is learned from and what is written are the same numbers.
 TEST_F(RetrainTest, DeployedGraphAgreesWithTheSimulation) {
   const RetrainOptions options = Options("a");
   Retrain(options);
-  const Graph simulated = LoadModel({.path = TestFolder() / "a_fake_quant.pb"});
-  const Graph deployed = LoadModel({.path = TestFolder() / "a_quantized.pb"});
-  const auto data = OpenData(options.train, ModelInputs(simulated, {}));
-  const Evaluation evaluation = Evaluate(deployed, *data, {}, &simulated);
-  EXPECT_EQ(*evaluation.agreement, 1);
-  EXPECT_GT(*evaluation.sqnr_db, 60);
+  ExpectDeployedAsSimulated(options.train);
 }
 
 // Every way to learn, and what it writes is what it has learned with.
@@ -113,14 +112,8 @@ TEST_F(RetrainTest, EveryMethodWinsAndIsDeployed) {
     options.train.limit = 2048;
     const RetrainResult result = Retrain(options);
     EXPECT_LT(result.last_loss, 0.8 * result.first_loss) << c.activation;
-    const Graph simulated = LoadModel({.path = TestFolder() / "a_fake_quant.pb"});
-    const Graph deployed = LoadModel({.path = TestFolder() / "a_quantized.pb"});
-    DataSource first = options.train;
-    first.limit = 64;
-    const auto data = OpenData(first, ModelInputs(simulated, {}));
-    const Evaluation evaluation = Evaluate(deployed, *data, {}, &simulated);
-    EXPECT_EQ(*evaluation.agreement, 1) << c.activation;
-    EXPECT_GT(*evaluation.sqnr_db, 60) << c.activation;
+    SCOPED_TRACE(c.activation);
+    ExpectDeployedAsSimulated(options.train);
     EXPECT_THAT(ReadFile(TestFolder() / "a_config.json"),
                 HasSubstr(std::string("\"algo\":\"") + c.activation + "_quantize\""));
   }

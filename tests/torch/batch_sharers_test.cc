@@ -103,19 +103,22 @@ void ExpectEqual(const at::Tensor& a, const at::Tensor& b, const std::string& wh
   EXPECT_LT((a - b).abs().max().item<double>(), 1e-5 * (1 + b.abs().max().item<double>())) << what;
 }
 
+// Images of the data format, of another mean each.
+at::Tensor SamplesThatDiffer(const std::string& data_format) {
+  const std::vector<int64_t> sizes = data_format == "NHWC"
+                                         ? std::vector<int64_t>{kSamples, kSize, kSize, kChannels}
+                                         : std::vector<int64_t>{kSamples, kChannels, kSize, kSize};
+  return at::randn(sizes) * 2 + at::arange(kSamples).to(at::kFloat).reshape({-1, 1, 1, 1});
+}
+
 class BatchNormOfTwo : public testing::TestWithParam<const char*> {};
 
 // Halves of a batch whose samples differ much, each on a thread: outputs are those of the whole,
 // and the mean of the gradients is its gradient.
 TEST_P(BatchNormOfTwo, IsThatOfTheWholeBatch) {
   at::manual_seed(1);
-  const bool channels_last = GetParam() == std::string("NHWC");
-  const std::vector<int64_t> sizes = channels_last
-                                         ? std::vector<int64_t>{kSamples, kSize, kSize, kChannels}
-                                         : std::vector<int64_t>{kSamples, kChannels, kSize, kSize};
-  const at::Tensor samples =
-      at::randn(sizes) * 2 + at::arange(kSamples).to(at::kFloat).reshape({-1, 1, 1, 1});
-  const at::Tensor weights = at::randn(sizes);
+  const at::Tensor samples = SamplesThatDiffer(GetParam());
+  const at::Tensor weights = at::randn(samples.sizes());
   const Learned whole = Learn(TwoNorms(GetParam()), samples, weights, nullptr);
 
   Meeting meeting;
@@ -172,13 +175,8 @@ std::vector<at::Tensor> RunGradientNode(const std::string& data_format, const at
 // dx is that of the whole batch; the parts of dscale and doffset add up to the whole's.
 TEST_P(BatchNormOfTwo, HasGradientNodesOfTheWholeBatch) {
   at::manual_seed(2);
-  const bool channels_last = GetParam() == std::string("NHWC");
-  const std::vector<int64_t> sizes = channels_last
-                                         ? std::vector<int64_t>{kSamples, kSize, kSize, kChannels}
-                                         : std::vector<int64_t>{kSamples, kChannels, kSize, kSize};
-  const at::Tensor samples =
-      at::randn(sizes) * 2 + at::arange(kSamples).to(at::kFloat).reshape({-1, 1, 1, 1});
-  const at::Tensor dy = at::randn(sizes);
+  const at::Tensor samples = SamplesThatDiffer(GetParam());
+  const at::Tensor dy = at::randn(samples.sizes());
   const std::vector<at::Tensor> whole = RunGradientNode(GetParam(), dy, samples, nullptr);
 
   Meeting meeting;

@@ -376,6 +376,16 @@ struct DepthwiseBlock {
   const int8_t* weights;
 };
 
+// What the sums of a block begin with, and their scales.
+ADZE_VNNI_INLINE void LoadFactors(const DepthwiseRow& row, const DepthwiseBlock& block,
+                                  __m512i start[4], __m512 scales[4]) {
+#pragma GCC unroll 4
+  for (int v = 0; v < 4; ++v) {
+    start[v] = _mm512_loadu_si512(row.packed_start + block.channel + 16 * v);
+    scales[v] = _mm512_loadu_ps(row.packed_scale + block.channel + 16 * v);
+  }
+}
+
 // Four rows of the image under the kernel, at the first channel of a block.
 struct FourRows {
   const uint8_t* at[4];
@@ -440,11 +450,7 @@ ADZE_VNNI_INLINE void SlideBlock(const DepthwiseRow& row, const DepthwiseBlock& 
   }
   __m512i start[4];
   __m512 scales[4];
-#pragma GCC unroll 4
-  for (int v = 0; v < 4; ++v) {
-    start[v] = _mm512_loadu_si512(row.packed_start + block.channel + 16 * v);
-    scales[v] = _mm512_loadu_ps(row.packed_scale + block.channel + 16 * v);
-  }
+  LoadFactors(row, block, start, scales);
   const FourRows rows = RowsOf(row, row.rows, row.kernel_height + kRows - 1, block.channel);
   __m512i columns[kColumns][4];
   for (int i = 0; i < kColumns - kStride; ++i) {
@@ -496,11 +502,7 @@ ADZE_VNNI_INLINE void RunBlock(const DepthwiseRow& row, const uint8_t* const* ro
   }
   __m512i start[4];
   __m512 scales[4];
-#pragma GCC unroll 4
-  for (int v = 0; v < 4; ++v) {
-    start[v] = _mm512_loadu_si512(row.packed_start + block.channel + 16 * v);
-    scales[v] = _mm512_loadu_ps(row.packed_scale + block.channel + 16 * v);
-  }
+  LoadFactors(row, block, start, scales);
   for (int64_t x = 0; x < row.out_width; ++x) {
     __m512i sums[4] = {start[0], start[1], start[2], start[3]};
     const int8_t* weights = block.weights;
