@@ -16,6 +16,7 @@ class Compiler {
       : flow_(flow), groups_(std::move(groups)) {
     FindLastUses(fetches);
     for (size_t i = 0; i < groups_.size(); ++i) AddStep(static_cast<int>(i));
+    FindCut();
     for (Value value : flow_.wanted()) {
       if (flow_.is_fed(value.node) || flow_.constant(value)) {
         program_->probed_first.push_back(Named(value));
@@ -68,7 +69,7 @@ class Compiler {
       buffer.bytes = constant->num_bytes();
     } else {
       Check(flow_.is_fed(root.node), "a value is read before it is computed");
-      buffer = {.place = Buffer::Place::kFeed, .feed = root.node->name()};
+      buffer = {.place = Buffer::Place::kFeed, .feed = FeedName(root)};
       buffer.bytes = BytesOf(flow_.spec(root));
     }
     return buffer_of_[root] = AddBuffer(std::move(buffer), {});
@@ -103,24 +104,32 @@ class Compiler {
     return -1;
   }
 
+  // What the group's last node gives; several nodes together give output 0 alone.
+  std::vector<Value> OutputsOf(const Group& group) const {
+    Node* last = group.nodes.back();
+    std::vector<Value> outputs = {last->output()};
+    for (int i = 1; group.nodes.size() == 1 && flow_.has_output({last, i}); ++i) {
+      outputs.push_back({last, i});
+    }
+    return outputs;
+  }
+
   void AddStep(int index) {
     Group& group = groups_[index];
     Node* last = group.nodes.back();
     Step step;
     if (group.kernel) {
       for (Value input : group.inputs) step.inputs.push_back(BufferOf(input));
-      for (int i = 0; i == 0 || flow_.has_output({last, i}); ++i) {
-        const Value output{last, i};
+      for (const Value output : OutputsOf(group)) {
         const size_t bytes = BytesOf(flow_.spec(output));
-        int buffer = i == 0 ? FindInPlace(group, index, bytes) : -1;
-        if (i == 0 && group.residual >= 0 && buffer < 0) {
+        int buffer = output.index == 0 ? FindInPlace(group, index, bytes) : -1;
+        if (output.index == 0 && group.residual >= 0 && buffer < 0) {
           step.copied = BufferOf(group.inputs[group.residual]);
         }
         if (buffer < 0) buffer = AddArenaBuffer(bytes, index, index);
         lives_[buffer].last = LastUse(output, index);
         buffer_of_[output] = buffer;
         step.outputs.push_back(buffer);
-        if (group.nodes.size() > 1) break;
       }
       if (const size_t bytes = group.kernel->scratch_bytes()) {
         step.scratch = AddArenaBuffer(bytes, index, index);
@@ -132,6 +141,45 @@ class Compiler {
     if (!group.kernel && step.probed.empty()) return;
     step.kernel = std::move(group.kernel);
     program_->steps.push_back(std::move(step));
+  }
+
+  // Bytes of the weights that a group reads, less those of the data that it reads and writes.
+  int64_t Outweighs(const Group& group) const {
+    int64_t bytes = 0;
+    for (const Node* node : group.nodes) {
+      for (int i = 0; i < node->num_inputs(); ++i) {
+        const Tensor* constant = flow_.constant_input(*node, i);
+        if (constant) bytes += static_cast<int64_t>(constant->num_bytes());
+      }
+    }
+    for (Value input : group.inputs) {
+      if (!flow_.constant(input)) bytes -= static_cast<int64_t>(BytesOf(flow_.spec(input)));
+    }
+    for (Value output : OutputsOf(group)) {
+      bytes -= static_cast<int64_t>(BytesOf(flow_.spec(output)));
+    }
+    return bytes;
+  }
+
+  void FindCut() {
+    constexpr int64_t kCacheBytes = 1 << 20;  // of a core
+    size_t begin = groups_.size();
+    int64_t most = kCacheBytes, sum = 0;
+    for (size_t i = groups_.size(); i-- > 1;) {
+      sum += Outweighs(groups_[i]);
+      if (sum <= most) continue;
+      most = sum;
+      begin = i;
+    }
+    const int last_before = static_cast<int>(begin) - 1;
+    if (begin == groups_.size()) return;
+    for (size_t i = 0; i < begin; ++i) {
+      for (Value output : OutputsOf(groups_[i])) {
+        if (Root(output) == output && LastUse(output, -1) > last_before) {
+          program_->cut.push_back({output, flow_.spec(output)});
+        }
+      }
+    }
   }
 
   void PlaceBuffers() {

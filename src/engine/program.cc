@@ -4,8 +4,12 @@
 
 namespace adze {
 
-std::vector<Tensor> Program::Run(const std::map<std::string, Tensor>& feeds, char* arena,
-                                 Probe* probe) const {
+std::string FeedName(Value value) {
+  return value.node->name() + (value.index == 0 ? "" : ":" + std::to_string(value.index));
+}
+
+void Program::Run(const std::map<std::string, Tensor>& feeds, char* arena, Probe* probe,
+                  std::span<Tensor> results) const {
   std::vector<void*> memory;
   memory.reserve(buffers.size());
   for (const Buffer& buffer : buffers) {
@@ -43,11 +47,19 @@ std::vector<Tensor> Program::Run(const std::map<std::string, Tensor>& feeds, cha
     }
     show(step.probed);
   }
+  for (size_t i = 0; i < fetches.size(); ++i) {
+    Check(results[i].shape() == fetches[i].spec.shape, "room for a fetch");
+    std::memcpy(results[i].mutable_raw(), memory[fetches[i].buffer], results[i].num_bytes());
+  }
+}
+
+std::vector<Tensor> Program::Run(const std::map<std::string, Tensor>& feeds, char* arena,
+                                 Probe* probe) const {
   std::vector<Tensor> results;
   for (const NamedBuffer& fetch : fetches) {
-    results.push_back(
-        Tensor::Borrow(fetch.spec.dtype, fetch.spec.shape, memory[fetch.buffer], nullptr).Clone());
+    results.emplace_back(fetch.spec.dtype, fetch.spec.shape);
   }
+  Run(feeds, arena, probe, results);
   return results;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,9 +17,12 @@ struct Buffer {
   Place place = Place::kArena;
   size_t offset = 0;  // kArena
   size_t bytes = 0;
-  std::string feed;  // kFeed: name of the placeholder
+  std::string feed;  // kFeed: FeedName of the value
   Tensor constant;   // kConstant
 };
+
+// Under which a value is fed: of output 0 the name of its node, of others with ":1" and so on.
+std::string FeedName(Value value);
 
 // A value that a probe or the caller sees.
 struct NamedBuffer {
@@ -34,6 +39,11 @@ struct Step {
   std::vector<NamedBuffer> probed;   // what the probe sees after this step
 };
 
+struct CutValue {
+  Value value;
+  TensorSpec spec;
+};
+
 // A graph compiled for one set of feed shapes.
 struct Program {
   std::vector<Buffer> buffers;
@@ -41,7 +51,13 @@ struct Program {
   std::vector<NamedBuffer> probed_first;  // feeds and constants that the probe wants
   std::vector<NamedBuffer> fetches;
   size_t arena_bytes = 0;
+  // What the later part reads of the earlier one, if the program were cut where the weights that
+  // follow outweigh the data by most. Empty: nowhere by more than a core's cache holds.
+  std::vector<CutValue> cut;
 
+  // Writes the fetched values to `results`, tensors of their types and shapes.
+  void Run(const std::map<std::string, Tensor>& feeds, char* arena, Probe* probe,
+           std::span<Tensor> results) const;
   // Fetched tensors, in memory of their own.
   std::vector<Tensor> Run(const std::map<std::string, Tensor>& feeds, char* arena,
                           Probe* probe) const;

@@ -1,11 +1,8 @@
 #include "adze/session.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cstring>
 #include <deque>
-#include <exception>
-#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "adze/op.h"
@@ -14,8 +11,8 @@
 #include "engine/compile.h"
 #include "engine/constants.h"
 #include "engine/data_dependent.h"
-#include "engine/huge_memory.h"
 #include "engine/independent_rows.h"
+#include "engine/row_pieces.h"
 
 namespace adze {
 namespace {
@@ -69,32 +66,10 @@ void RequireOps(std::span<Node* const> nodes) {
               : "");
 }
 
-// Memory that all compiled shapes share; it grows and is never given back.
-class Arena {
- public:
-  char* Reserve(size_t bytes) {
-    if (bytes > memory_.size()) {
-      memory_ = HugeMemory();
-      memory_ = HugeMemory(bytes, "between the layers; use a smaller batch");
-    }
-    return memory_.bytes();
-  }
-
- private:
-  HugeMemory memory_;
-};
-
-std::string KeyOf(const std::map<std::string, Tensor>& feeds) {
+std::string KeyOf(const Feeds& feeds) {
   std::string key;
   for (const auto& [name, tensor] : feeds) key += name + tensor.shape().ToString();
   return key;
-}
-
-std::map<std::string, Tensor> RowsOf(const std::map<std::string, Tensor>& feeds, int64_t begin,
-                                     int64_t end) {
-  std::map<std::string, Tensor> rows;
-  for (const auto& [name, tensor] : feeds) rows[name] = tensor.Rows(begin, end);
-  return rows;
 }
 
 }  // namespace
@@ -168,14 +143,17 @@ struct Session::Impl {
     return names.empty() ? "none" : names;
   }
 
-  Flow FlowFor(const std::map<std::string, Tensor>& feeds) const { return FlowFor(feeds, fetches); }
-  Flow FlowFor(const std::map<std::string, Tensor>& feeds, std::span<const Value> wanted) const {
+  Flow FlowFor(const Feeds& feeds) const { return FlowFor(feeds, fetches); }
+  // `given` are fed besides the placeholders.
+  Flow FlowFor(const Feeds& feeds, std::span<const Value> wanted,
+               std::span<const Value> given = {}) const {
     std::map<std::string, Shape> shapes;
     std::unordered_set<const Node*> fed;
     for (const auto& [name, tensor] : feeds) {
       shapes[name] = tensor.shape();
       fed.insert(placeholders.at(name));
     }
+    for (Value value : given) fed.insert(value.node);
     ShapeMap inferred = InferShapes(nodes, shapes);
     ConstantValues values(nodes, kept, *constants, inferred);
     return Flow(nodes, wanted, std::move(fed), std::move(inferred), std::move(values),
@@ -188,9 +166,8 @@ struct Session::Impl {
     std::unique_ptr<DataDependentPart> rest;  // null where all shapes are known
   };
 
-  // A program is run by one thread at a time, so each worker has its own.
-  const Compiled& CompiledFor(const std::map<std::string, Tensor>& feeds, int worker) {
-    Compiled& compiled = programs[KeyOf(feeds) + std::to_string(worker)];
+  const Compiled& CompiledFor(const Feeds& feeds) {
+    Compiled& compiled = programs[KeyOf(feeds)];
     if (compiled.program) return compiled;
     const Flow flow = FlowFor(feeds);
     auto rest = std::make_unique<DataDependentPart>(flow, fetches, *prepared);
@@ -202,116 +179,39 @@ struct Session::Impl {
     }
     return compiled;
   }
-  // For what is run in pieces: all shapes are known.
-  const Program& ProgramFor(const std::map<std::string, Tensor>& feeds, int worker) {
-    return *CompiledFor(feeds, worker).program;
-  }
-
-  std::vector<Tensor> RunWhole(const std::map<std::string, Tensor>& feeds) {
-    const auto& [program, rest] = CompiledFor(feeds, 0);
+  std::vector<Tensor> RunWhole(const Feeds& feeds) {
+    const auto& [program, rest] = CompiledFor(feeds);
     std::vector<Tensor> results =
         program->Run(feeds, arenas[0].Reserve(program->arena_bytes), probe);
     return rest ? rest->Run(results, probe) : results;
   }
 
-  // Rows of each piece that a batch is run in, one piece a worker at a time; 0: as a whole. Pieces
-  // stay in the cache where a batch does not, and a core that works on a piece alone waits for no
-  // other.
-  int64_t PieceOf(const std::map<std::string, Tensor>& feeds) {
-    if (probe || feeds.empty()) return 0;
-    auto [found, is_new] = pieces.try_emplace(KeyOf(feeds), 0);
-    if (is_new) found->second = ChoosePiece(feeds);
-    return found->second;
-  }
-
-  // Rows of every feed; 0 if they differ.
-  static int64_t CountRows(const std::map<std::string, Tensor>& feeds) {
-    if (feeds.empty()) return 0;
-    const Shape& first = feeds.begin()->second.shape();
-    const int64_t rows = first.rank() > 0 ? first[0] : 0;
-    for (const auto& [name, tensor] : feeds) {
-      if (tensor.shape().rank() == 0 || tensor.shape()[0] != rows) return 0;
+  // Null where the batch is run as a whole.
+  RowPieces* PiecesOf(const Feeds& feeds) {
+    if (probe || CountRows(feeds) < 2) return nullptr;
+    auto [found, is_new] = pieces.try_emplace(KeyOf(feeds));
+    if (is_new && KeepsRowsApart(feeds)) {
+      const int workers = NumThreads();
+      SetNumThreads(1);  // what is compiled now is run by one thread
+      found->second.emplace(
+          feeds, fetches, workers,
+          [&](const Feeds& part, std::span<const Value> given, std::span<const Value> wanted) {
+            return Compile(FlowFor(part, wanted, given), wanted, *prepared);
+          });
+      SetNumThreads(workers);
     }
-    return rows;
+    return found->second && found->second->worthwhile() ? &*found->second : nullptr;
   }
 
   // In the batch and in a row on its own, whose shapes may not even fit: a graph can hold the size
   // of its batch.
-  bool KeepsRowsApart(const std::map<std::string, Tensor>& feeds) const {
+  bool KeepsRowsApart(const Feeds& feeds) const {
     if (CountRows(feeds) == 0 || !RowsAreIndependent(FlowFor(feeds), fetches)) return false;
     try {
       return RowsAreIndependent(FlowFor(RowsOf(feeds, 0, 1)), fetches);
     } catch (const Error&) {
       return false;
     }
-  }
-
-  int64_t ChoosePiece(const std::map<std::string, Tensor>& feeds) {
-    const int64_t rows = CountRows(feeds);
-    if (rows < 2 || !KeepsRowsApart(feeds)) return 0;
-    constexpr int64_t kCacheBytes = 1 << 20;  // of a core
-    const auto row_bytes = static_cast<int64_t>(ProgramFor(RowsOf(feeds, 0, 1), 0).arena_bytes);
-    const int64_t workers = NumThreads();
-    const int64_t share = (rows + workers - 1) / workers;
-    const int64_t piece =
-        std::clamp<int64_t>(kCacheBytes / std::max<int64_t>(row_bytes, 1), 1, share);
-    // Uneven shares leave workers idle: then all of them work on the whole batch instead.
-    const int64_t rounds = ((rows + piece - 1) / piece + workers - 1) / workers;
-    const bool even =
-        static_cast<double>(rounds * piece * workers) <= 1.15 * static_cast<double>(rows);
-    return even ? piece : 0;
-  }
-
-  std::vector<Tensor> RunInPieces(const std::map<std::string, Tensor>& feeds, int64_t piece) {
-    const int64_t rows = feeds.begin()->second.shape()[0];
-    const int workers = NumThreads();
-    struct Worker {
-      const Program* full = nullptr;
-      const Program* rest = nullptr;  // for the last, shorter piece
-      char* arena = nullptr;
-    };
-    std::vector<Worker> team(workers);
-    arenas.resize(std::max(arenas.size(), team.size()));
-    SetNumThreads(1);  // what is compiled now is run by one thread
-    for (int i = 0; i < workers; ++i) {
-      team[i].full = &ProgramFor(RowsOf(feeds, 0, piece), i);
-      team[i].rest = rows % piece ? &ProgramFor(RowsOf(feeds, 0, rows % piece), i) : team[i].full;
-      team[i].arena =
-          arenas[i].Reserve(std::max(team[i].full->arena_bytes, team[i].rest->arena_bytes));
-    }
-    SetNumThreads(workers);
-    std::vector<Tensor> results;
-    for (const NamedBuffer& fetch : team[0].full->fetches) {
-      Shape shape = fetch.spec.shape;
-      Check(shape.rank() > 0 && shape[0] == piece, "rows of a fetch");
-      shape[0] = rows;
-      results.emplace_back(fetch.spec.dtype, shape);
-    }
-    const int64_t count = (rows + piece - 1) / piece;
-    std::atomic<int64_t> next = 0;
-    std::exception_ptr failure;
-    std::mutex failure_mutex;
-    ParallelFor(workers, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t w = begin; w < end; ++w) {
-        try {
-          for (int64_t i = next++; i < count; i = next++) {
-            const int64_t from = i * piece, to = std::min(from + piece, rows);
-            const Program& program = to - from == piece ? *team[w].full : *team[w].rest;
-            const std::vector<Tensor> part =
-                program.Run(RowsOf(feeds, from, to), team[w].arena, nullptr);
-            for (size_t f = 0; f < part.size(); ++f) {
-              std::memcpy(results[f].Rows(from, to).mutable_raw(), part[f].raw(),
-                          part[f].num_bytes());
-            }
-          }
-        } catch (...) {
-          const std::lock_guard lock(failure_mutex);
-          failure = std::current_exception();
-        }
-      }
-    });
-    if (failure) std::rethrow_exception(failure);
-    return results;
   }
 
   std::vector<Value> fetches;
@@ -323,7 +223,7 @@ struct Session::Impl {
   std::shared_ptr<const ConstantValues> constants;
   std::shared_ptr<PreparedConstants> prepared;
   std::map<std::string, Compiled> programs;
-  std::map<std::string, int64_t> pieces;  // PieceOf, by shapes
+  std::map<std::string, std::optional<RowPieces>> pieces;  // by shapes; none where rows meet
   std::deque<Arena> arenas{1};
 };
 
@@ -338,15 +238,15 @@ Session Session::Fork(Probe* probe, SessionOptions options) const {
   return Session(std::make_unique<Impl>(*impl_, probe, options));
 }
 
-bool Session::KeepsRowsApart(const std::map<std::string, Tensor>& feeds) const {
+bool Session::KeepsRowsApart(const Feeds& feeds) const {
   return impl_->KeepsRowsApart(impl_->CheckFeeds(feeds));
 }
 
-std::vector<Tensor> Session::Run(const std::map<std::string, Tensor>& feeds) {
+std::vector<Tensor> Session::Run(const Feeds& feeds) {
   SetNumThreads(impl_->options.num_threads);
   const std::map<std::string, Tensor> checked = impl_->CheckFeeds(feeds);
-  const int64_t piece = impl_->PieceOf(checked);
-  return piece > 0 ? impl_->RunInPieces(checked, piece) : impl_->RunWhole(checked);
+  RowPieces* pieces = impl_->PiecesOf(checked);
+  return pieces ? pieces->Run(checked, impl_->arenas) : impl_->RunWhole(checked);
 }
 
 }  // namespace adze

@@ -40,6 +40,39 @@ TEST(BatchPieces, EqualTheRowsOneByOne) {
   }
 }
 
+// The last layers' weights outweigh their data: they are run for several rows at once. Two values
+// cross from the rows' own part to theirs.
+TEST(BatchPieces, HeavyWeightsAreReadOnceForSeveralRows) {
+  GraphBuilder net;
+  const Value x = net.Input("x", {1, kSide, kSide, 3});
+  const Value axes = net.Const(Tensor::Vector<int32_t>({1, 2}));
+  const Value stem = net.Op("Relu", {net.Conv(x, {3, 3, 3, 16})});
+  const Value next = net.Op("Relu6", {net.Conv(stem, {3, 3, 16, 32})});
+  const Value small = net.Op("AvgPool", {next},
+                             {{"ksize", std::vector<int64_t>{1, 40, 40, 1}},
+                              {"strides", std::vector<int64_t>{1, 40, 40, 1}},
+                              {"padding", std::string("VALID")}});
+  const Value large = net.Op("Mean", {stem, axes}, {{"Tidx", DType::kInt32}});
+  const Value heavy = net.Op("Relu", {net.Conv(small, {3, 3, 32, 2048})});
+  const Value mean = net.Op("Mean", {heavy, axes}, {{"Tidx", DType::kInt32}});
+  const Value first = net.Op("MatMul", {mean, net.Weights({2048, 10})});
+  const Value second = net.Op("MatMul", {large, net.Weights({16, 10})});
+  net.graph.SetOutputs(
+      std::vector<GraphOutput>{{"y", net.Op("AddV2", {first, second})}, {"large", large}});
+  const Tensor batch = RandomTensor({7, kSide, kSide, 3}, 1);
+  for (int threads : {1, 2}) {
+    Session session(net.graph, {}, nullptr, {.num_threads = threads});
+    const std::vector<Tensor> found = session.Run({{"x", batch}});
+    for (int64_t i = 0; i < 7; ++i) {
+      const std::vector<Tensor> row = session.Run({{"x", batch.Rows(i, i + 1)}});
+      for (size_t f = 0; f < row.size(); ++f) {
+        EXPECT_EQ(ToFloats(found[f].Rows(i, i + 1)), ToFloats(row[f]))
+            << threads << " threads, row " << i << ", output " << f;
+      }
+    }
+  }
+}
+
 // The size of the batch is written into the graph: a row alone does not fit.
 TEST(BatchPieces, AFixedBatchIsNotTakenApart) {
   GraphBuilder net;
