@@ -15,6 +15,13 @@ int NumThreads();
 // NumThreads() threads. `body` must not throw.
 void ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body);
 
+// Calls body(slot, begin, end) for pieces that cover [0, count), on up to `slots` threads; pieces
+// of one slot run one after the other. Each slot has its share of neighbouring pieces; who is done
+// early takes from the others' shares, so that nobody waits for a core that serves other programs
+// too. `body` must not throw.
+void ParallelShares(int64_t count, int slots,
+                    const std::function<void(int, int64_t, int64_t)>& body);
+
 // Calls body(i) for every i in [0, count) on up to NumThreads() threads, each taking the next as
 // soon as it is free. They end with the call: none waits spinning beside the work that follows.
 // When all are done it rethrows what was thrown for the least i.

@@ -56,6 +56,29 @@ void ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t,
   OnThreads(threads, [&](int i) { body(count * i / threads, count * (i + 1) / threads); });
 }
 
+void ParallelShares(int64_t count, int slots,
+                    const std::function<void(int, int64_t, int64_t)>& body) {
+  if (slots <= 1 || InParallel()) {
+    if (count > 0) body(0, 0, count);
+    return;
+  }
+  constexpr int64_t kPieces = 8;  // of a share
+  struct alignas(64) Share {
+    std::atomic<int64_t> next = 0;
+  };
+  std::vector<Share> shares(slots);
+  OnThreads(std::min(slots, NumThreads()), [&](int slot) {
+    for (int i = 0; i < slots; ++i) {
+      const int owner = (slot + i) % slots;
+      const int64_t first = count * owner / slots, size = count * (owner + 1) / slots - first;
+      const int64_t pieces = std::min(size, kPieces);
+      for (int64_t k = shares[owner].next++; k < pieces; k = shares[owner].next++) {
+        body(slot, first + size * k / pieces, first + size * (k + 1) / pieces);
+      }
+    }
+  });
+}
+
 void RunTasks(int64_t count, const std::function<void(int64_t)>& body) {
   std::vector<std::exception_ptr> errors(count);
   std::atomic<int64_t> next = 0;

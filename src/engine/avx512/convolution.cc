@@ -89,16 +89,14 @@ class Convolution : public Kernel {
     const auto* source = static_cast<const float*>(args.inputs[0]);
     auto* result = static_cast<float*>(args.outputs[0]);
     const int64_t jobs = blocks_ * panels_;
-    ParallelFor(slots_, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t slot = begin; slot < end; ++slot) {
-        char* scratch = static_cast<char*>(args.scratch) + slot * slot_bytes_;
-        int64_t prepared = -1;
-        for (int64_t job = jobs * slot / slots_; job < jobs * (slot + 1) / slots_; ++job) {
-          const int64_t block = job / panels_;
-          if (block != prepared) FindSources(source, block, scratch);
-          prepared = block;
-          RunPanel(block, job % panels_, reinterpret_cast<const float**>(scratch), result);
-        }
+    ParallelShares(jobs, slots_, [&](int slot, int64_t begin, int64_t end) {
+      char* scratch = static_cast<char*>(args.scratch) + slot * slot_bytes_;
+      int64_t prepared = -1;
+      for (int64_t job = begin; job < end; ++job) {
+        const int64_t block = job / panels_;
+        if (block != prepared) FindSources(source, block, scratch);
+        prepared = block;
+        RunPanel(block, job % panels_, reinterpret_cast<const float**>(scratch), result);
       }
     });
   }
@@ -242,7 +240,7 @@ class Convolution : public Kernel {
 
   const Geometry g_;
   const ClampEpilogue epilogue_;
-  const int64_t slots_;
+  const int slots_;
   std::shared_ptr<PackedFilter> filter_;
   std::vector<float> bias_;
   std::vector<Pass> passes_;

@@ -113,11 +113,8 @@ class Convolution : public LayerKernel {
     const Places places = PlacesOf(args);
     int64_t jobs = 0;
     for (const PhasePlan& plan : plans_) jobs += plan.blocks * panels_.count;
-    ParallelFor(slots_, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t slot = begin; slot < end; ++slot) {
-        RunJobs(jobs * slot / slots_, jobs * (slot + 1) / slots_, places);
-      }
-    });
+    ParallelShares(jobs, slots_,
+                   [&](int, int64_t begin, int64_t end) { RunJobs(begin, end, places); });
   }
 
  private:
@@ -330,7 +327,8 @@ class Convolution : public LayerKernel {
 
   const Instructions& instructions_ = CurrentInstructions();
   const Panels panels_;
-  const int64_t tile_rows_, slots_;
+  const int64_t tile_rows_;
+  const int slots_;
   int64_t images_, height_, width_, channels_;     // of the source
   int64_t out_height_, out_width_, out_channels_;  // of the result
   bool copies_image_ = false;

@@ -104,12 +104,10 @@ class Depthwise : public LayerKernel {
     const Places places = PlacesOf(args);
     const int64_t of_image = (out_height_ + rows_at_once_ - 1) / rows_at_once_;
     const int64_t jobs = images_ * of_image;
-    ParallelFor(slots_, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t slot = begin; slot < end; ++slot) {
-        for (int64_t job = jobs * slot / slots_; job < jobs * (slot + 1) / slots_; ++job) {
-          RunRows(source, job / of_image, job % of_image * rows_at_once_,
-                  scratch + slot * slot_bytes_, places);
-        }
+    ParallelShares(jobs, slots_, [&](int slot, int64_t begin, int64_t end) {
+      for (int64_t job = begin; job < end; ++job) {
+        RunRows(source, job / of_image, job % of_image * rows_at_once_,
+                scratch + slot * slot_bytes_, places);
       }
     });
   }
@@ -150,7 +148,7 @@ class Depthwise : public LayerKernel {
 
   const Instructions& instructions_ = CurrentInstructions();
   const Tensor filter_;
-  const int64_t slots_;
+  const int slots_;
   int64_t images_, height_, in_channels_, multiplier_, out_height_, rows_at_once_, slot_bytes_;
   WindowAxis rows_;
   std::shared_ptr<PackedFilter> packed_;
