@@ -27,6 +27,15 @@ ADZE_AVX512 void Run(const TilePass& pass) {
         sums[r][v] = _mm512_add_ps(sums[r][v], _mm512_loadu_ps(pass.bias + v * kLanes));
     }
   }
+  if (pass.bias) {
+    // The next tile's results, in most places to the right of these, come from memory meanwhile.
+    for (int r = kR; r < 2 * kR; ++r) {
+#pragma GCC unroll 2
+      for (int v = 0; v < kV; ++v) {
+        _mm_prefetch(pass.result + r * pass.result_stride + v * kLanes, _MM_HINT_T1);
+      }
+    }
+  }
   const float* weights = pass.weights;
   const char* next = pass.next;
   const char* const next_end = next + 64 * pass.next_lines;
