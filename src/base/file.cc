@@ -60,7 +60,8 @@ void WriteTemporary(const fs::path& path, std::string_view bytes) {
   }
 }
 
-// Memory not yet touched then comes in few large pages: a model is read in half the time.
+// Memory not yet touched then comes in few large pages, which takes less time than in many small
+// ones.
 void AskForHugePages(char* memory, size_t bytes) {
   constexpr uintptr_t kPage = 4096;
   const auto begin = (reinterpret_cast<uintptr_t>(memory) + kPage - 1) / kPage * kPage;

@@ -145,6 +145,7 @@ class Compiler {
 
   // Bytes of the weights that a group reads, less those of the data that it reads and writes.
   int64_t Outweighs(const Group& group) const {
+    if (alias_of_.contains(group.nodes[0]->output())) return 0;
     int64_t bytes = 0;
     for (const Node* node : group.nodes) {
       for (int i = 0; i < node->num_inputs(); ++i) {
@@ -162,7 +163,6 @@ class Compiler {
   }
 
   void FindCut() {
-    constexpr int64_t kCacheBytes = 1 << 20;  // of a core
     size_t begin = groups_.size();
     int64_t most = kCacheBytes, sum = 0;
     for (size_t i = groups_.size(); i-- > 1;) {

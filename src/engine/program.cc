@@ -48,8 +48,14 @@ void Program::Run(const std::map<std::string, Tensor>& feeds, char* arena, Probe
     show(step.probed);
   }
   for (size_t i = 0; i < fetches.size(); ++i) {
-    Check(results[i].shape() == fetches[i].spec.shape, "room for a fetch");
-    std::memcpy(results[i].mutable_raw(), memory[fetches[i].buffer], results[i].num_bytes());
+    const TensorSpec& spec = fetches[i].spec;
+    void* const from = memory[fetches[i].buffer];
+    Check(results[i].shape() == spec.shape, "room for a fetch");
+    if (spec.dtype == DType::kString) {
+      results[i] = Tensor::Borrow(spec.dtype, spec.shape, from, nullptr).Clone();
+    } else {
+      std::memcpy(results[i].mutable_raw(), from, results[i].num_bytes());
+    }
   }
 }
 

@@ -11,6 +11,8 @@
 
 namespace adze {
 
+constexpr int64_t kCacheBytes = 1 << 20;  // that a core may hold for itself
+
 // Where the elements of a value lie during a run.
 struct Buffer {
   enum class Place { kArena, kFeed, kConstant };

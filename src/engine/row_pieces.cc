@@ -10,7 +10,6 @@
 namespace adze {
 namespace {
 
-constexpr int64_t kCacheBytes = 1 << 20;  // of a core
 // More do not make it faster (ResNet-50: 4 and 8 are the same), but need more memory.
 constexpr int64_t kMostJoined = 4;
 

@@ -214,5 +214,14 @@ TEST(Session, RefusesWrongFeedsByName) {
   EXPECT_THAT(failure({{"a", good}, {"b", Tensor(DType::kFloat, {4})}}), HasSubstr("feed 'b'"));
 }
 
+TEST(Session, FetchesStrings) {
+  GraphBuilder net;
+  net.Input("x", {2});
+  const Value names = net.Const(Tensor::FromStrings({2}, {"cat", "a dog, longer than a pointer"}));
+  net.graph.SetOutputs(std::vector<GraphOutput>{{"names", names}});
+  const Tensor found = Session(net.graph).Run({{"x", RandomTensor({2}, 1)}})[0];
+  EXPECT_THAT(found.strings(), testing::ElementsAre("cat", "a dog, longer than a pointer"));
+}
+
 }  // namespace
 }  // namespace adze
