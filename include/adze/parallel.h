@@ -22,6 +22,15 @@ void ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t,
 void ParallelShares(int64_t count, int slots,
                     const std::function<void(int, int64_t, int64_t)>& body);
 
+// Slots for ParallelShares that make the most of NumThreads() threads: a worker (below) that runs
+// alone has room for one helper.
+int ShareSlots();
+
+// Calls body(worker) for each worker in [0, count), count <= NumThreads(), on a thread of its own.
+// A thread whose body is done helps those that are not in their ParallelShares, one thread each.
+// `body` must not throw.
+void ParallelWorkers(int count, const std::function<void(int)>& body);
+
 // Calls body(i) for every i in [0, count) on up to NumThreads() threads, each taking the next as
 // soon as it is free. They end with the call: none waits spinning beside the work that follows.
 // When all are done it rethrows what was thrown for the least i.

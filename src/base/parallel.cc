@@ -37,6 +37,84 @@ void OnThreads(int count, const std::function<void(int)>& body) {
 }
 #endif
 
+// Threads of ParallelWorkers.
+class Team {
+ public:
+  explicit Team(int count) : count_(count), busy_(count), offers_(count) {}
+
+  void Work(int worker, const std::function<void(int)>& body) {
+    team = this;
+    member = worker;
+    body(worker);
+    team = nullptr;
+    --busy_;
+    for (int idle = 0; busy_ > 0; ++idle) {
+      if (Help(worker)) idle = 0;
+      // Longer than most layers of a model.
+      if (idle > 10'000) std::this_thread::yield();
+    }
+  }
+
+  bool SomeoneIsFree() const { return busy_.load(std::memory_order_relaxed) < count_; }
+
+  void ShareWithHelper(int64_t count, const std::function<void(int, int64_t, int64_t)>& body) {
+    Offer offer{.count = count, .pieces = std::min<int64_t>(count, 16), .body = &body};
+    std::atomic<Offer*>& place = offers_[member].offer;
+    place = &offer;
+    offer.Take(0);
+    if (place.exchange(nullptr)) return;  // nobody came
+    while (!offer.helped) Pause();
+  }
+
+  // Null on threads of no team, and in helpers.
+  static thread_local Team* team;
+
+ private:
+  struct Offer {
+    int64_t count, pieces;
+    const std::function<void(int, int64_t, int64_t)>* body;
+    std::atomic<int64_t> next = 0;
+    std::atomic<bool> helped = false;
+
+    void Take(int slot) {
+      for (int64_t k = next++; k < pieces; k = next++) {
+        (*body)(slot, count * k / pieces, count * (k + 1) / pieces);
+      }
+    }
+  };
+  struct alignas(64) Place {
+    std::atomic<Offer*> offer = nullptr;
+  };
+
+  // Whoever takes an offer out of its place is its only helper.
+  bool Help(int helper) {
+    for (int i = 1; i < count_; ++i) {
+      std::atomic<Offer*>& place = offers_[(helper + i) % count_].offer;
+      Offer* offer = place.load(std::memory_order_relaxed) ? place.exchange(nullptr) : nullptr;
+      if (!offer) continue;
+      offer->Take(1);
+      offer->helped = true;
+      return true;
+    }
+    Pause();
+    return false;
+  }
+
+  static void Pause() {
+#ifdef __x86_64__
+    __builtin_ia32_pause();
+#endif
+  }
+
+  static thread_local int member;
+  const int count_;
+  std::atomic<int> busy_;
+  std::vector<Place> offers_;
+};
+
+thread_local Team* Team::team = nullptr;
+thread_local int Team::member = 0;
+
 }  // namespace
 
 void SetNumThreads(int num_threads) {
@@ -58,7 +136,12 @@ void ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t,
 
 void ParallelShares(int64_t count, int slots,
                     const std::function<void(int, int64_t, int64_t)>& body) {
-  if (slots <= 1 || InParallel()) {
+  if (slots > 1 && Team::team && Team::team->SomeoneIsFree()) {
+    Team::team->ShareWithHelper(count, body);
+    return;
+  }
+  const int threads = std::min(slots, NumThreads());
+  if (threads <= 1 || InParallel()) {
     if (count > 0) body(0, 0, count);
     return;
   }
@@ -67,7 +150,7 @@ void ParallelShares(int64_t count, int slots,
     std::atomic<int64_t> next = 0;
   };
   std::vector<Share> shares(slots);
-  OnThreads(std::min(slots, NumThreads()), [&](int slot) {
+  OnThreads(threads, [&](int slot) {
     for (int i = 0; i < slots; ++i) {
       const int owner = (slot + i) % slots;
       const int64_t first = count * owner / slots, size = count * (owner + 1) / slots - first;
@@ -77,6 +160,17 @@ void ParallelShares(int64_t count, int slots,
       }
     }
   });
+}
+
+int ShareSlots() { return std::max(NumThreads(), 2); }
+
+void ParallelWorkers(int count, const std::function<void(int)>& body) {
+  if (count <= 1 || InParallel()) {
+    for (int worker = 0; worker < count; ++worker) body(worker);
+    return;
+  }
+  Team workers(count);
+  OnThreads(count, [&](int worker) { workers.Work(worker, body); });
 }
 
 void RunTasks(int64_t count, const std::function<void(int64_t)>& body) {

@@ -121,7 +121,7 @@ void RowPieces::RunOn(Worker& worker, const Feeds& feeds, int64_t begin, int64_t
 }
 
 std::vector<Tensor> RowPieces::Run(const Feeds& feeds, std::deque<Arena>& arenas) {
-  const auto count = static_cast<int64_t>(workers_.size());
+  const auto count = static_cast<int>(workers_.size());
   arenas.resize(std::max(arenas.size(), workers_.size()));
   for (size_t i = 0; i < workers_.size(); ++i) {
     size_t bytes = 0;
@@ -135,16 +135,14 @@ std::vector<Tensor> RowPieces::Run(const Feeds& feeds, std::deque<Arena>& arenas
   std::atomic<int64_t> next = 0;
   std::exception_ptr failure;
   std::mutex failure_mutex;
-  ParallelFor(count, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t w = begin; w < end; ++w) {
-      try {
-        for (int64_t from = joined_ * next++; from < rows_; from = joined_ * next++) {
-          RunOn(workers_[w], feeds, from, std::min(from + joined_, rows_), results);
-        }
-      } catch (...) {
-        const std::lock_guard lock(failure_mutex);
-        failure = std::current_exception();
+  ParallelWorkers(count, [&](int w) {
+    try {
+      for (int64_t from = joined_ * next++; from < rows_; from = joined_ * next++) {
+        RunOn(workers_[w], feeds, from, std::min(from + joined_, rows_), results);
       }
+    } catch (...) {
+      const std::lock_guard lock(failure_mutex);
+      failure = std::current_exception();
     }
   });
   if (failure) std::rethrow_exception(failure);

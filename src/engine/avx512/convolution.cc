@@ -69,7 +69,7 @@ struct Geometry {
 class Convolution : public Kernel {
  public:
   Convolution(const KernelRequest& request, const Geometry& geometry, const ClampEpilogue& epilogue)
-      : g_(geometry), epilogue_(epilogue), slots_(NumThreads()) {
+      : g_(geometry), epilogue_(epilogue), threads_(NumThreads()), slots_(ShareSlots()) {
     const Tensor& filter = *request.constants[1];
     filter_ = request.prepared->Get<PackedFilter>(filter, "avx512", [&] {
       return Pack(filter, g_.terms(), std::max(g_.depth, g_.channels));
@@ -141,7 +141,7 @@ class Convolution : public Kernel {
     const int64_t bytes = g_.terms() * static_cast<int64_t>(sizeof(float));
     const int64_t most = std::clamp<int64_t>(kCacheBytes / bytes, kRows, kMostPixels);
     blocks_ = CeilDiv(g_.pixels(), most);
-    if (panels_ % slots_ != 0) blocks_ = RoundUp(blocks_, slots_);
+    if (panels_ % threads_ != 0) blocks_ = RoundUp(blocks_, threads_);
     block_pixels_ = RoundUp(CeilDiv(g_.pixels(), blocks_), kRows);
     blocks_ = CeilDiv(g_.pixels(), block_pixels_);
     const int64_t pointers = block_pixels_ * g_.taps * static_cast<int64_t>(sizeof(float*));
@@ -240,7 +240,7 @@ class Convolution : public Kernel {
 
   const Geometry g_;
   const ClampEpilogue epilogue_;
-  const int slots_;
+  const int threads_, slots_;
   std::shared_ptr<PackedFilter> filter_;
   std::vector<float> bias_;
   std::vector<Pass> passes_;

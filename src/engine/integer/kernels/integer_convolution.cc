@@ -64,7 +64,8 @@ class Convolution : public LayerKernel {
       : LayerKernel(request),
         panels_(request.outputs[0].shape[request.outputs[0].shape.rank() - 1]),
         tile_rows_(RowsFor(static_cast<int>(panels_.vectors))),
-        slots_(NumThreads()) {
+        threads_(NumThreads()),
+        slots_(ShareSlots()) {
     const Shape& source = request.inputs[inputs_.data].shape;
     const Shape& result = request.outputs[0].shape;
     const bool is_matrix = source.rank() == 2;
@@ -232,8 +233,8 @@ class Convolution : public LayerKernel {
     const auto tiles = std::ssize(plan.tiles);
     const int64_t source_bytes = images_ * height_ * width_ * channels_;
     plan.blocks = std::max<int64_t>(CeilDiv(source_bytes, kBlockBytes), 1);
-    if (slots_ > 1) {
-      plan.blocks = std::max(plan.blocks, CeilDiv(8 * slots_, panels_.count));
+    if (threads_ > 1) {
+      plan.blocks = std::max(plan.blocks, CeilDiv(8 * threads_, panels_.count));
       plan.blocks = std::min(plan.blocks, std::max<int64_t>(tiles / 4, 1));
     }
     plan.blocks = std::min<int64_t>(plan.blocks, tiles);
@@ -328,7 +329,7 @@ class Convolution : public LayerKernel {
   const Instructions& instructions_ = CurrentInstructions();
   const Panels panels_;
   const int64_t tile_rows_;
-  const int slots_;
+  const int threads_, slots_;
   int64_t images_, height_, width_, channels_;     // of the source
   int64_t out_height_, out_width_, out_channels_;  // of the result
   bool copies_image_ = false;

@@ -53,7 +53,7 @@ std::vector<T> Mixed(const std::vector<T>& plain) {
 class Depthwise : public LayerKernel {
  public:
   explicit Depthwise(const KernelRequest& request)
-      : LayerKernel(request), filter_(*request.constants[1]), slots_(NumThreads()) {
+      : LayerKernel(request), filter_(*request.constants[1]), slots_(ShareSlots()) {
     const Shape &image = request.inputs[0].shape, &filter = filter_.shape();
     const Shape& result = request.outputs[0].shape;
     const Window window =
