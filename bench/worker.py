@@ -11,15 +11,19 @@ PROGRAM = os.environ.get('ADZE_SESSION_BENCH', os.path.join(ROOT, 'build/bench/s
 
 
 class Worker:
-    """An engine with a model, waiting for lines on its standard input."""
+    """An engine with a model, waiting for lines on its standard input. All workers of so many
+    threads run on the same cores: another core may be slower for minutes."""
 
-    def __init__(self, command):
+    def __init__(self, command, batch, threads):
+        command = [*map(str, command), str(batch), str(threads)]
+        cores = sorted(os.sched_getaffinity(0))[-threads:]
         environment = dict(os.environ, NODE_PATH=os.path.join(CACHE, 'node/node_modules'),
                            PYTHONPATH=os.path.join(SHARED, 'tools'))
-        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True, env=environment)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, env=environment,
+                                        preexec_fn=lambda: os.sched_setaffinity(0, cores))
         if self.process.stdout.readline().strip() != 'ready':
-            raise RuntimeError(f'it did not start: {" ".join(map(str, command))}')
+            raise RuntimeError(f'it did not start: {" ".join(command)}')
 
     def ask(self, line):
         self.process.stdin.write(line + '\n')
