@@ -3,9 +3,9 @@
 #include <chrono>
 #include <exception>
 #include <limits>
-#include <thread>
 
 #include "adze/cancel.h"
+#include "adze/parallel.h"
 
 namespace adze {
 
@@ -61,12 +61,8 @@ void Team::Work(Member& member, UnitSource& source, int64_t end, Failure* failur
 
 void Team::Run(UnitSource& source, int64_t end, const std::function<void(int64_t)>& on_done) {
   Failure failure;
-  std::vector<std::thread> threads;
-  for (size_t i = 1; i < members_.size(); ++i) {
-    threads.emplace_back([&, i] { Work(members_[i], source, end, &failure, on_done); });
-  }
-  Work(members_[0], source, end, &failure, on_done);
-  for (std::thread& thread : threads) thread.join();
+  ParallelWorkers(static_cast<int>(members_.size()),
+                  [&](int i) { Work(members_[i], source, end, &failure, on_done); });
   if (failure.error) std::rethrow_exception(failure.error);
   ThrowIfCancelled();
 }
