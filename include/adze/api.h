@@ -79,6 +79,7 @@ struct PlanOptions {
   bool symmetric = false;     // overrides the config's `asymmetric`
   std::string weights = {};   // overrides the config's weight quantizer, where a layer takes it
   int weight_bits = 0;        // overrides the weights' num_bits, likewise; 0: does not
+  int edge_weight_bits = 0;   // instead of those, for EdgeLayers; 0: the same
   std::string rounding = {};  // overrides the config's; "nearest" or "adaround"
   std::optional<bool> bias_correction = {};  // overrides the config's
   // Migration strength of the DMQ balancer of every layer that has a weight, over the config's.

@@ -40,6 +40,10 @@ std::vector<PlannedLayer> PlanLayers(const Graph& prepared, const Config& config
                                      const std::vector<std::string>& skip_layers = {});
 // The layers a config may speak of: those that PlanLayers would quantize without a config.
 std::vector<LayerInfo> QuantizableLayers(const Graph& prepared);
+// Of the layers with weights those before which no other comes and those behind which none does;
+// not what is both, and none if there is no other. They hold little of a model and suffer most from
+// fewer bits.
+std::vector<std::string> EdgeLayers(const Graph& prepared);
 
 // One of `count` parts of the samples, as even as they can be: consecutive samples each.
 struct Shard {

@@ -14,6 +14,10 @@ namespace adze {
 struct TuneOptions {
   int64_t samples = 128;  // at most so many, the first of the data
   int64_t rows = 8192;    // output positions of a layer to learn from, over all samples
+  // Each layer learns after those before it, from what they give it when they are quantized: it
+  // makes up for what they lose, which counts with fewer than 8 bits, and takes a pass over the
+  // data for each layer.
+  bool in_order = false;
   double damping = 0.01;  // of the data's mean square, added to it: keeps weights near their own
   int num_threads = 0;    // 0: all cores
   // Moments of more layers than fit are gathered in further passes over the data.
@@ -29,8 +33,8 @@ struct TuneOptions {
 //    and a scale per channel the record's scales are fitted to those integers;
 //  - bias correction adds to the bias what quantization of data and weight takes from the mean of
 //    each output channel (Nagel et al. 2019, section 4.2; here the means are measured).
-// Layers are independent of each other: each learns from `prepared`, the float graph that the plan
-// is of. `rounded` is that graph or a copy with some weights on their centres; the result is a copy
+// Layers learn from `prepared`, the float graph that the plan is of, each on its own or in order.
+// `rounded` is that graph or a copy with some weights on their centres; the result is a copy
 // of it. Weights become multiples of their scales, so that rounding them to the nearest
 // gives the chosen integers back. The result does not depend on the number of threads.
 Graph TuneWeights(const Graph& prepared, const Graph& rounded, Record* record,

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "adze/api.h"
 
 namespace adze {
@@ -15,14 +17,21 @@ void OverrideActivation(const PlanOptions& options, ActivationConfig* config) {
   SettingsOf(*config);
 }
 
-void OverrideWeights(const PlanOptions& options, Plan* plan) {
+void OverrideWeights(const Graph& prepared, const PlanOptions& options, Plan* plan) {
+  std::vector<std::string> edges;
+  if (options.edge_weight_bits != 0) edges = EdgeLayers(prepared);
   for (const LayerInfo& info : plan->quantizable) {
     const auto found = plan->config.layers.find(info.name);
     if (found == plan->config.layers.end() || !info.has_weight) continue;
     WeightConfig& weight = found->second.weight;
     if (!options.weights.empty()) weight.algorithm = options.weights;
-    if (options.weight_bits != 0) weight.num_bits = options.weight_bits;
-    if (!options.weights.empty() || options.weight_bits != 0) FitToLayer(info, &weight);
+    const bool is_edge = std::find(edges.begin(), edges.end(), info.name) != edges.end();
+    const int bits = is_edge ? options.edge_weight_bits : options.weight_bits;
+    if (bits != 0) weight.num_bits = bits;
+    if (!options.weights.empty() || bits != 0) FitToLayer(info, &weight);
+    // Clipping a few large weights pays where integers are few.
+    const bool chooses = options.config.empty() && options.weights.empty();
+    if (chooses && weight.num_bits < 8) weight.algorithm = "mse";
     if (!options.rounding.empty()) weight.rounding = options.rounding;
     if (options.bias_correction) weight.bias_correction = *options.bias_correction;
     if (options.balance) found->second.migration_strength = options.balance;
@@ -57,7 +66,7 @@ Plan MakePlan(const Graph& prepared, const PlanOptions& options) {
   }
   for (TensorConfig& tensor : plan.config.tensors) OverrideActivation(options, &tensor.activation);
   if (options.joint) plan.config.joint_quant = *options.joint;
-  OverrideWeights(options, &plan);
+  OverrideWeights(prepared, options, &plan);
   plan.config.equalize |= options.equalize;
   plan.config.absorb_biases |= options.absorb_biases;
   plan.layers = PlanLayers(prepared, plan.config, options.skip_layers);

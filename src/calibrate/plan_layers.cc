@@ -98,4 +98,32 @@ std::vector<LayerInfo> QuantizableLayers(const Graph& prepared) {
   return layers;
 }
 
+std::vector<std::string> EdgeLayers(const Graph& prepared) {
+  std::set<const Node*> layers;
+  for (const Node* node : FindLayers(prepared)) {
+    if (node->def()->quant->weight_input) layers.insert(node);
+  }
+  std::set<const Node*> behind, before;  // a layer
+  const std::vector<Node*> order = prepared.TopologicalOrder();
+  for (const Node* node : order) {
+    for (const Value& input : node->inputs()) {
+      if (layers.contains(input.node) || behind.contains(input.node)) behind.insert(node);
+    }
+  }
+  for (auto node = order.rbegin(); node != order.rend(); ++node) {
+    if (!layers.contains(*node) && !before.contains(*node)) continue;
+    for (const Value& input : (*node)->inputs()) before.insert(input.node);
+  }
+  std::vector<std::string> edges;
+  bool any_between = false;
+  for (const Node* node : order) {
+    if (!layers.contains(node)) continue;
+    const bool is_edge = behind.contains(node) != before.contains(node);
+    if (is_edge) edges.push_back(node->name());
+    any_between |= !is_edge;
+  }
+  if (!any_between) return {};
+  return edges;
+}
+
 }  // namespace adze

@@ -66,6 +66,18 @@ std::string Refusal(const Graph& graph, const Dataset& data, const CalibrateOpti
   return "accepted";
 }
 
+// b has d behind it. What is both first and last counts as between.
+TEST(PlanLayers, EdgesAreTheFirstAndTheLastWithWeights) {
+  Graph graph = MakeGraph();
+  EXPECT_EQ(EdgeLayers(graph), (std::vector<std::string>{"a", "c", "d"}));
+  Node& alone =
+      graph.Add("alone", "MatMul", {graph.Find("x")->output(), graph.Find("wa")->output()},
+                {{"T", DType::kFloat}});
+  graph.SetOutputs(
+      {GraphOutput{"d", graph.Find("d")->output()}, GraphOutput{"alone", alone.output()}});
+  EXPECT_EQ(EdgeLayers(graph), (std::vector<std::string>{"a", "c", "d"}));
+}
+
 TEST(PlanLayers, SaysWhyALayerStaysInFloat) {
   const Graph graph = MakeGraph();
   Config config = MakeConfig(graph);

@@ -58,6 +58,42 @@ Graph MakeGraph() {
   return graph;
 }
 
+// image -> stem (1x1) -> Relu -> two residual blocks of two 3x3 convolutions -> head (1x1).
+Graph MakeResidualGraph() {
+  Graph graph(Builtin<OpRegistry>());
+  const AttrMap attrs = {{"T", DType::kFloat}};
+  AttrMap conv = attrs;
+  conv.insert_or_assign("strides", std::vector<int64_t>{1, 1, 1, 1});
+  conv.insert_or_assign("padding", std::string("SAME"));
+  uint32_t seed = 1;
+  const auto layer = [&](const std::string& name, Value x, Shape shape) {
+    const int64_t outputs = shape[3];
+    const float range = shape[0] == 3 ? 0.2f : 0.5f;
+    const Tensor weight = Random(std::move(shape), seed++, -range, range);
+    x = graph.Add(name, "Conv2D", {x, graph.AddConst(name + "/w", weight).output()}, conv).output();
+    const Tensor bias = Random({outputs}, seed++, -0.2f, 0.2f);
+    return graph
+        .Add(name + "/bias", "BiasAdd", {x, graph.AddConst(name + "/b", bias).output()}, attrs)
+        .output();
+  };
+  const auto relu = [&](const std::string& name, Value x) {
+    return graph.Add(name, "Relu", {x}, attrs).output();
+  };
+  Value x =
+      graph.Add("x", "Placeholder", {}, {{"dtype", DType::kFloat}, {"shape", Shape{1, 9, 9, 3}}})
+          .output();
+  x = relu("stem/relu", layer("stem", x, {1, 1, 3, 12}));
+  for (const std::string block : {"one", "two"}) {
+    const Value inner = relu(block + "/relu", layer(block + "/a", x, {3, 3, 12, 12}));
+    const Value sum =
+        graph.Add(block + "/add", "Add", {layer(block + "/b", inner, {3, 3, 12, 12}), x}, attrs)
+            .output();
+    x = relu(block + "/out", sum);
+  }
+  graph.SetOutputs({GraphOutput{"head", layer("head", x, {1, 1, 12, 6})}});
+  return graph;
+}
+
 class Images : public Dataset {
  public:
   int64_t size() const override { return 24; }
@@ -73,12 +109,13 @@ class Images : public Dataset {
 };
 
 struct Calibrated {
-  Graph graph = MakeGraph();
+  Graph graph;
   Images images;
   std::vector<PlannedLayer> plan;
   Record record;
 
-  explicit Calibrated(const WeightConfig& weight) {
+  explicit Calibrated(const WeightConfig& weight, Graph model = MakeGraph())
+      : graph(std::move(model)) {
     Config config = DefaultConfig(QuantizableLayers(graph));
     for (auto& [name, layer] : config.layers) layer.weight = weight;
     plan = PlanLayers(graph, config);
@@ -123,6 +160,22 @@ TEST(TuneWeights, IsNearerToTheFloatGraph) {
   const double nearest = MeanSquare(c.graph, BuildFakeQuantGraph(c.graph, c.record));
   const double tuned = MeanSquare(c.graph, BuildFakeQuantGraph(c.Tune(), c.record));
   EXPECT_LT(tuned, 0.7 * nearest);
+}
+
+// What the layers before lose is known to those behind, on the skip path too.
+TEST(TuneWeights, InOrderIsNearerThanApart) {
+  const WeightConfig weight = {.num_bits = 4, .rounding = "adaround", .bias_correction = true};
+  Calibrated apart(weight, MakeResidualGraph()), in_order(weight, MakeResidualGraph());
+  const double without = MeanSquare(apart.graph, BuildFakeQuantGraph(apart.Tune(), apart.record));
+  const Graph tuned = in_order.Tune({.in_order = true});
+  const double with = MeanSquare(in_order.graph, BuildFakeQuantGraph(tuned, in_order.record));
+  EXPECT_LT(with, 0.7 * without);
+  const Node& layer = *tuned.Find("two/b");
+  const QuantParams& params = *in_order.record.Find("two/b")->weight;
+  const std::vector<int>& axes = layer.def()->quant->channel_axes;
+  const Tensor& w = layer.input(1).node->const_value();
+  const Tensor again = DequantizeWeight(QuantizeWeight(w, params, axes), axes);
+  EXPECT_TRUE(std::ranges::equal(w.data<float>(), again.data<float>()));
 }
 
 TEST(TuneWeights, RoundsTransposedConvolutions) {
@@ -177,6 +230,9 @@ TEST(TuneWeights, DoesNotDependOnThreadsOrPasses) {
     EXPECT_EQ(once, tune({.num_threads = 2}));
     EXPECT_EQ(once, tune({.num_threads = 3}));
     EXPECT_EQ(once, tune({.most_bytes = 1}));  // each layer has a pass of its own
+    const std::string in_order = tune({.in_order = true, .num_threads = 1});
+    EXPECT_NE(in_order, once);
+    EXPECT_EQ(in_order, tune({.in_order = true, .num_threads = 3}));
   }
   SetNumThreads(0);
 }

@@ -241,14 +241,21 @@ void AddPlanFlags(CLI::App& app, PlanFlags& flags) {
   app.footer(app.get_footer() + "\n\nCalibrators:\n" + CalibratorList());
   app.add_flag("--symmetric", flags.symmetric, "Activations with zero point 0");
   app.add_option("--weights", flags.weights,
-                 "How weight scales are found: arq (default), mse or nuq")
+                 "How weight scales are found: arq (default), mse (default with fewer than 8 "
+                 "bits) or nuq")
       ->type_name("NAME");
   app.add_option("--weight-bits", flags.weight_bits, "Bits of the weights: 4, 6, 7 or 8 (default)")
       ->check(CLI::IsMember({4, 6, 7, 8}))
       ->type_name("N");
+  app.add_option("--edge-weight-bits", flags.edge_weight_bits,
+                 "Bits of the weights of the first and the last layer, if there are others "
+                 "(default: 8)")
+      ->check(CLI::IsMember({4, 6, 7, 8}))
+      ->type_name("N");
   app.add_option("--rounding", flags.rounding,
                  "How weights become integers: adaround (default without --config; least error of "
-                 "a layer's output on the data) or nearest")
+                 "a layer's output on the data; with fewer than 8 bits layer after layer, which "
+                 "takes minutes) or nearest")
       ->check(CLI::IsMember({"nearest", "adaround"}))
       ->type_name("NAME");
   app.add_flag_function(
@@ -279,6 +286,9 @@ PlanOptions ToPlanOptions(const PlanFlags& flags) {
           .symmetric = flags.symmetric,
           .weights = flags.weights,
           .weight_bits = flags.weight_bits,
+          .edge_weight_bits = flags.edge_weight_bits != 0 ? flags.edge_weight_bits
+                              : flags.weight_bits != 0    ? 8
+                                                          : 0,
           .rounding = flags.rounding,
           .bias_correction = flags.bias_correction,
           .balance = flags.balance,

@@ -79,7 +79,7 @@ struct PlanFlags {
   int activation_bits = 0;
   bool symmetric = false;
   std::string weights;
-  int weight_bits = 0;
+  int weight_bits = 0, edge_weight_bits = 0;
   std::string rounding;
   std::optional<bool> bias_correction;
   std::optional<double> balance;
