@@ -11,6 +11,18 @@ namespace adze {
 void SetNumThreads(int num_threads);
 int NumThreads();
 
+// Sets it for as long as the scope lasts.
+class ThreadsScope {
+ public:
+  explicit ThreadsScope(int num_threads) : before_(NumThreads()) { SetNumThreads(num_threads); }
+  ~ThreadsScope() { SetNumThreads(before_); }
+  ThreadsScope(const ThreadsScope&) = delete;
+  ThreadsScope& operator=(const ThreadsScope&) = delete;
+
+ private:
+  const int before_;
+};
+
 // Calls body(begin, end) for pieces that cover [0, count), at least `grain` long, on up to
 // NumThreads() threads. `body` must not throw.
 void ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body);

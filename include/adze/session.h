@@ -24,7 +24,8 @@ class Probe {
 };
 
 struct SessionOptions {
-  int num_threads = 0;  // within an op; 0: all cores
+  int num_threads = 0;        // within an op; 0: all cores
+  int compiling_threads = 0;  // that bring weights into another layout; 0: as num_threads
 };
 
 // Runs a graph on the CPU in float32, with oneDNN. Compiled once per set of feed shapes, on the
@@ -45,6 +46,8 @@ class Session {
   // Whether row i of every value comes from row i of the feeds only, so that samples may be run one
   // by one. False where that is not known.
   bool KeepsRowsApart(const std::map<std::string, Tensor>& feeds) const;
+  // Compiles for feeds of these shapes, which are checked as Run does.
+  void Compile(const std::map<std::string, Tensor>& feeds);
   // `feeds` by placeholder node name ("input" or "input:0"); kInvalidArgument names a missing,
   // superfluous or badly shaped one. Returns the fetches, in memory of their own.
   std::vector<Tensor> Run(const std::map<std::string, Tensor>& feeds);

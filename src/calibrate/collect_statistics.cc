@@ -46,8 +46,8 @@ void ReleaseFreeMemory() {
 }
 
 // Runs samples in one of two ways: a thread for each sample, which is what statistics are defined
-// by, or all threads on each, if that gives the same bits and is faster. Where rows of a batch meet,
-// it is run as a whole, else sample by sample: memory does not depend on its size.
+// by, or all threads on each, if that gives the same bits and is faster. Where rows of a batch
+// meet, it is run as a whole, else sample by sample: memory does not depend on its size.
 class TeamCollector : public Collector {
  public:
   TeamCollector(const Graph& prepared, const std::vector<PlannedLayer>& plan, const Dataset& data,
@@ -64,6 +64,7 @@ class TeamCollector : public Collector {
         progress_(options, data.size()) {}
 
   void RunTo(int64_t end) override {
+    if (source_.position() == 0) team_->Compile(FirstUnit());
     if (source_.position() == 0 && CanMeasure()) Measure();
     Run(end);
   }
@@ -114,7 +115,7 @@ class TeamCollector : public Collector {
     Put(ParseStatistics(seen));
   }
 
-  // What both ways are compared on: the first sample, or the first batch where rows meet.
+  // The first sample, or the first batch where rows meet.
   Unit FirstUnit() {
     Unit unit = source_.First();
     if (!rows_apart_) return unit;
@@ -123,7 +124,7 @@ class TeamCollector : public Collector {
     return unit;
   }
 
-  // Runs what was run before; of the statistics of it alone.
+  // Runs what was run before, to compare both ways; of the statistics of it alone.
   size_t DigestOfRun(const Unit& unit) {
     team_->Run(unit);
     SetNumThreads(options_.num_threads);

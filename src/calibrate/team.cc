@@ -27,10 +27,15 @@ struct Team::Failure {
 Team::Team(const Session& session, const std::vector<PlannedLayer>& plan, const Dataset& data,
            Options options)
     : options_(options) {
+  const int each = options.threads_per_member;
   for (int i = 0; i < options.members; ++i) {
-    members_.emplace_back(session, plan, data, options.threads_per_member);
+    members_.emplace_back(session, plan, data,
+                          SessionOptions{.num_threads = each,
+                                         .compiling_threads = i == 0 ? options.members * each : 0});
   }
 }
+
+void Team::Compile(const Unit& first) { members_[0].session.Compile(first.feeds); }
 
 void Team::Member::Run(const Unit& unit) {
   const auto start = std::chrono::steady_clock::now();

@@ -22,6 +22,9 @@ class Team {
   Team(const Session& session, const std::vector<PlannedLayer>& plan, const Dataset& data,
        Options options);
 
+  // Before the first run, with what it begins with: brings weights into the form that all members
+  // read, on as many threads as they have together.
+  void Compile(const Unit& first);
   // Runs the samples below `end`; `on_done` is called with the samples of each unit that is done,
   // one call at a time. Throws what the first bad sample threw, whichever member met it.
   void Run(UnitSource& source, int64_t end, const std::function<void(int64_t)>& on_done);
@@ -38,9 +41,8 @@ class Team {
  private:
   struct Member {
     Member(const Session& session, const std::vector<PlannedLayer>& plan, const Dataset& data,
-           int num_threads)
-        : probe(plan, data, num_threads),
-          session(session.Fork(&probe, {.num_threads = num_threads})) {}
+           SessionOptions options)
+        : probe(plan, data, options.num_threads), session(session.Fork(&probe, options)) {}
     void Run(const Unit& unit);
 
     StatisticsProbe probe;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "adze/op.h"
+#include "adze/parallel.h"
 
 namespace adze {
 
@@ -31,13 +32,21 @@ struct FoldedPad {
 // session and of its forks on other threads.
 class PreparedConstants {
  public:
+  // Those of `other`, if there is one. What is not there yet is made on `num_threads` threads,
+  // however many run the kernels.
+  explicit PreparedConstants(int num_threads, const PreparedConstants* other = nullptr)
+      : num_threads_(num_threads), shared_(other ? other->shared_ : std::make_shared<Shared>()) {}
+
   // `make()` the first time that this constant is asked for under `key`.
   template <typename T>
   std::shared_ptr<T> Get(const Tensor& constant, const std::string& key,
                          const std::function<std::shared_ptr<T>()>& make) {
-    const std::lock_guard lock(mutex_);
-    Entry& entry = entries_[{constant.raw(), key}];
-    if (!entry.prepared) entry = {constant, make()};
+    const std::lock_guard lock(shared_->mutex);
+    Entry& entry = shared_->entries[{constant.raw(), key}];
+    if (!entry.prepared) {
+      const ThreadsScope threads(num_threads_);
+      entry = {constant, make()};
+    }
     return std::static_pointer_cast<T>(entry.prepared);
   }
 
@@ -46,8 +55,12 @@ class PreparedConstants {
     Tensor constant;  // so that its address stays its own
     std::shared_ptr<void> prepared;
   };
-  std::mutex mutex_;
-  std::map<std::pair<const void*, std::string>, Entry> entries_;
+  struct Shared {
+    std::mutex mutex;
+    std::map<std::pair<const void*, std::string>, Entry> entries;
+  };
+  const int num_threads_;
+  const std::shared_ptr<Shared> shared_;
 };
 
 // Everything a kernel is compiled for: shapes are known.

@@ -77,7 +77,10 @@ std::string KeyOf(const Feeds& feeds) {
 struct Session::Impl {
   Impl(const Graph& graph, std::vector<Value> wanted_fetches, Probe* probe_or_null,
        SessionOptions given)
-      : fetches(std::move(wanted_fetches)), probe(probe_or_null), options(given) {
+      : fetches(std::move(wanted_fetches)),
+        probe(probe_or_null),
+        options(given),
+        prepared(CompilingThreads(given)) {
     if (fetches.empty()) {
       for (const GraphOutput& output : graph.outputs()) fetches.push_back(output.value);
     }
@@ -87,7 +90,6 @@ struct Session::Impl {
     for (Node* node : graph.Placeholders()) placeholders[node->name()] = node;
     kept.insert(fetches.begin(), fetches.end());
     constants = std::make_shared<ConstantValues>(nodes, kept);
-    prepared = std::make_shared<PreparedConstants>();
   }
   Impl(const Impl& other, Probe* probe_or_null, SessionOptions given)
       : fetches(other.fetches),
@@ -97,7 +99,11 @@ struct Session::Impl {
         placeholders(other.placeholders),
         kept(other.kept),
         constants(other.constants),
-        prepared(other.prepared) {}
+        prepared(CompilingThreads(given), &other.prepared) {}
+
+  static int CompilingThreads(const SessionOptions& options) {
+    return options.compiling_threads > 0 ? options.compiling_threads : options.num_threads;
+  }
 
   // Feeds under the names of their nodes; each is checked.
   std::map<std::string, Tensor> CheckFeeds(const std::map<std::string, Tensor>& given) const {
@@ -170,11 +176,11 @@ struct Session::Impl {
     Compiled& compiled = programs[KeyOf(feeds)];
     if (compiled.program) return compiled;
     const Flow flow = FlowFor(feeds);
-    auto rest = std::make_unique<DataDependentPart>(flow, fetches, *prepared);
+    auto rest = std::make_unique<DataDependentPart>(flow, fetches, prepared);
     if (rest->empty()) {
-      compiled.program = Compile(flow, fetches, *prepared);
+      compiled.program = adze::Compile(flow, fetches, prepared);
     } else {
-      compiled.program = Compile(FlowFor(feeds, rest->inputs()), rest->inputs(), *prepared);
+      compiled.program = adze::Compile(FlowFor(feeds, rest->inputs()), rest->inputs(), prepared);
       compiled.rest = std::move(rest);
     }
     return compiled;
@@ -192,13 +198,12 @@ struct Session::Impl {
     auto [found, is_new] = pieces.try_emplace(KeyOf(feeds));
     if (is_new && KeepsRowsApart(feeds)) {
       const int workers = NumThreads();
-      SetNumThreads(1);  // what is compiled now is run by one thread
+      const ThreadsScope one(1);  // what is compiled now is run by one thread
       found->second.emplace(
           feeds, fetches, workers,
           [&](const Feeds& part, std::span<const Value> given, std::span<const Value> wanted) {
-            return Compile(FlowFor(part, wanted, given), wanted, *prepared);
+            return adze::Compile(FlowFor(part, wanted, given), wanted, prepared);
           });
-      SetNumThreads(workers);
     }
     return found->second && found->second->worthwhile() ? &*found->second : nullptr;
   }
@@ -221,7 +226,7 @@ struct Session::Impl {
   std::map<std::string, const Node*> placeholders;
   ValueSet kept;
   std::shared_ptr<const ConstantValues> constants;
-  std::shared_ptr<PreparedConstants> prepared;
+  PreparedConstants prepared;
   std::map<std::string, Compiled> programs;
   std::map<std::string, std::optional<RowPieces>> pieces;  // by shapes; none where rows meet
   std::deque<Arena> arenas{1};
@@ -240,6 +245,12 @@ Session Session::Fork(Probe* probe, SessionOptions options) const {
 
 bool Session::KeepsRowsApart(const Feeds& feeds) const {
   return impl_->KeepsRowsApart(impl_->CheckFeeds(feeds));
+}
+
+void Session::Compile(const Feeds& feeds) {
+  SetNumThreads(impl_->options.num_threads);
+  const std::map<std::string, Tensor> checked = impl_->CheckFeeds(feeds);
+  if (!impl_->PiecesOf(checked)) impl_->CompiledFor(checked);
 }
 
 std::vector<Tensor> Session::Run(const Feeds& feeds) {

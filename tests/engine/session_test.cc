@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 
+#include "adze/parallel.h"
 #include "support.h"
 
 namespace adze {
@@ -85,6 +87,17 @@ TEST(Session, FusedEqualsTheReferenceAtEveryBatch) {
       }
     }
   }
+}
+
+TEST(Session, ForksCompiledOnMoreThreadsRunOnTheirOwn) {
+  Net net;
+  const Feeds feeds = {{"x", RandomTensor({1, 16, 16, 3}, 9)}};
+  Session plain(net.graph, {}, nullptr, {.num_threads = 1});
+  Session fork = Session(net.graph).Fork(nullptr, {.num_threads = 1, .compiling_threads = 3});
+  fork.Compile(feeds);
+  EXPECT_EQ(NumThreads(), 1);
+  const Tensor expected = plain.Run(feeds)[0], result = fork.Run(feeds)[0];
+  EXPECT_TRUE(std::ranges::equal(expected.data<float>(), result.data<float>()));
 }
 
 TEST(Session, EveryProbedValueIsRightHoweverOthersFuse) {
@@ -204,6 +217,12 @@ TEST(Session, RefusesWrongFeedsByName) {
     return FailureOf([&] { session.Run(feeds); }, ErrorCode::kInvalidArgument);
   };
   EXPECT_THAT(failure({{"a", good}}), HasSubstr("input 'b' is not fed"));
+  EXPECT_THAT(FailureOf(
+                  [&] {
+                    session.Compile({{"a", good}});
+                  },
+                  ErrorCode::kInvalidArgument),
+              HasSubstr("input 'b' is not fed"));
   EXPECT_THAT(failure({{"a", good}, {"b", good}, {"c", good}}),
               AllOf(HasSubstr("feed 'c'"), HasSubstr("'a', 'b'")));
   EXPECT_THAT(failure({{"a", good}, {"a:0", good}, {"b", good}}), HasSubstr("given twice"));
