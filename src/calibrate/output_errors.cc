@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "adze/error.h"
 #include "adze/op.h"
@@ -49,21 +50,34 @@ class MeasuredLayer {
     const std::vector<int64_t> chosen =
         ChoosePositions(OutputPositions(node_, data), std::max<int64_t>(1, all / samples), seed);
     const auto rows = static_cast<int64_t>(chosen.size());
-    const int64_t size = rows * form_.row_size();
-    std::vector<float> real(size), error(size);
+    const int64_t size = rows * form_.row_size(), products = rows * outputs();
+    std::vector<float> real(size);
     node_.def()->quant->unfold(node_, data, chosen, real);
     Sums sums = Zero();
     sums.rows = static_cast<double>(rows);
-    std::vector<float> products(rows * form_.groups * form_.outputs);
-    product_.Multiply(real, products);
-    for (const float y : products) sums.signal += double{y} * y;
-    for (size_t c = 0; c < candidates_.size(); ++c) {
-      const QuantParams& params = candidates_[c];
-      FakeQuantize(real, params.scale[0], params.zero_point[0], params.spec.num_bits, error);
-      for (int64_t i = 0; i < size; ++i) error[i] = real[i] - error[i];
-      product_.Multiply(error, products);
-      for (const float e : products) sums.squares[c] += double{e} * e;
-      if (keeps_means_) AddRows(products, &sums.errors[c * outputs()]);
+    std::vector<float> product(products);
+    product_.Multiply(real, product);
+    for (const float y : product) sums.signal += double{y} * y;
+    // Several candidates at once, since a few rows take less time than fetching the weights.
+    constexpr int64_t kRows = 256;
+    const auto count = static_cast<int64_t>(candidates_.size());
+    const int64_t at_once =
+        std::min(count, std::max<int64_t>(kRows / std::max<int64_t>(rows, 1), 1));
+    std::vector<float> errors(at_once * size);
+    product.resize(at_once * products);
+    for (int64_t first = 0; first < count; first += at_once) {
+      const int64_t some = std::min(at_once, count - first);
+      for (int64_t c = 0; c < some; ++c) {
+        const QuantParams& params = candidates_[first + c];
+        const std::span<float> error = std::span(errors).subspan(c * size, size);
+        FakeQuantize(real, params.scale[0], params.zero_point[0], params.spec.num_bits, error);
+        for (int64_t i = 0; i < size; ++i) error[i] = real[i] - error[i];
+      }
+      product_.Multiply(std::span(errors).first(some * size),
+                        std::span(product).first(some * products));
+      for (int64_t c = 0; c < some; ++c) {
+        AddErrors(std::span(product).subspan(c * products, products), first + c, &sums);
+      }
     }
     return sums;
   }
@@ -89,9 +103,13 @@ class MeasuredLayer {
     return sums;
   }
 
-  void AddRows(const std::vector<float>& products, double* sums) const {
-    for (size_t i = 0; i < products.size(); i += outputs()) {
-      for (int64_t o = 0; o < outputs(); ++o) sums[o] += products[i + o];
+  // Of one candidate, [rows, outputs].
+  void AddErrors(std::span<const float> errors, int64_t candidate, Sums* sums) const {
+    for (const float e : errors) sums->squares[candidate] += double{e} * e;
+    if (!keeps_means_) return;
+    double* const of_outputs = &sums->errors[candidate * outputs()];
+    for (size_t i = 0; i < errors.size(); i += outputs()) {
+      for (int64_t o = 0; o < outputs(); ++o) of_outputs[o] += errors[i + o];
     }
   }
 
