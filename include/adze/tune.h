@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "adze/calibrate.h"
@@ -13,11 +14,13 @@ namespace adze {
 
 struct TuneOptions {
   int64_t samples = 128;  // at most so many, the first of the data
-  int64_t rows = 8192;    // output positions of a layer to learn from, over all samples
+  // Output positions of a layer to learn from, over all samples; four times as many in order, where
+  // the weights move and so have more to learn.
+  int64_t rows = 8192;
   // Each layer learns after those before it, from what they give it when they are quantized: it
-  // makes up for what they lose, which counts with fewer than 8 bits, and takes a pass over the
-  // data for each layer.
-  bool in_order = false;
+  // makes up for what they lose, which takes a pass over the data for each layer. If not given:
+  // where weights are rounded to fewer than 8 bits.
+  std::optional<bool> in_order = {};
   double damping = 0.01;  // of the data's mean square, added to it: keeps weights near their own
   int num_threads = 0;    // 0: all cores
   // Moments of more layers than fit are gathered in further passes over the data.

@@ -59,15 +59,6 @@ std::vector<LayerSummary> Summarize(const Record& record,
   return layers;
 }
 
-// Whether rounding leaves so much of the weights' error that layers have to make up for it.
-bool RoundsToFewBits(const std::vector<PlannedLayer>& plan) {
-  return std::any_of(plan.begin(), plan.end(), [](const PlannedLayer& layer) {
-    const WeightConfig& weight = layer.config.weight;
-    return layer.is_layer() && layer.skip_reason.empty() && weight.rounding == "adaround" &&
-           weight.num_bits < 8;
-  });
-}
-
 // The same factors and weights without quantized addends.
 std::optional<JointCost> CostOfJoint(const Graph& prepared, const Graph& rounded,
                                      const Graph& joint, const Record& record, const Dataset& data,
@@ -182,13 +173,9 @@ QuantizeResult Quantize(const QuantizeOptions& options) {
   MoveWeightsToCentres(rounded, record);
   if (WantsTuning(plan.layers)) {
     const auto begin = std::chrono::steady_clock::now();
-    TuneOptions tune = {.samples = std::min(TuneOptions{}.samples, result.samples),
-                        .num_threads = options.num_threads,
-                        .progress = options.tune_progress};
-    if (RoundsToFewBits(plan.layers)) {
-      tune.in_order = true;
-      tune.rows *= 4;  // the weights move, so they have more to learn
-    }
+    const TuneOptions tune = {.samples = std::min(TuneOptions{}.samples, result.samples),
+                              .num_threads = options.num_threads,
+                              .progress = options.tune_progress};
     rounded = TuneWeights(graph, rounded, &record, plan.layers, *data, tune);
     result.tuning_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -38,15 +38,15 @@ void OnThreads(int count, const std::function<void(int)>& body) {
 #endif
 
 // Threads of ParallelWorkers.
-class Team {
+class Workers {
  public:
-  explicit Team(int count) : count_(count), busy_(count), offers_(count) {}
+  explicit Workers(int count) : count_(count), busy_(count), offers_(count) {}
 
   void Work(int worker, const std::function<void(int)>& body) {
-    team = this;
+    of_thread = this;
     member = worker;
     body(worker);
-    team = nullptr;
+    of_thread = nullptr;
     --busy_;
     for (int idle = 0; busy_ > 0; ++idle) {
       if (Help(worker)) idle = 0;
@@ -66,8 +66,8 @@ class Team {
     while (!offer.helped) Pause();
   }
 
-  // Null on threads of no team, and in helpers.
-  static thread_local Team* team;
+  // Null on other threads, and in those that are done with their body.
+  static thread_local Workers* of_thread;
 
  private:
   struct Offer {
@@ -112,8 +112,8 @@ class Team {
   std::vector<Place> offers_;
 };
 
-thread_local Team* Team::team = nullptr;
-thread_local int Team::member = 0;
+thread_local Workers* Workers::of_thread = nullptr;
+thread_local int Workers::member = 0;
 
 }  // namespace
 
@@ -136,8 +136,8 @@ void ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t,
 
 void ParallelShares(int64_t count, int slots,
                     const std::function<void(int, int64_t, int64_t)>& body) {
-  if (slots > 1 && Team::team && Team::team->SomeoneIsFree()) {
-    Team::team->ShareWithHelper(count, body);
+  if (slots > 1 && Workers::of_thread && Workers::of_thread->SomeoneIsFree()) {
+    Workers::of_thread->ShareWithHelper(count, body);
     return;
   }
   const int threads = std::min(slots, NumThreads());
@@ -169,7 +169,7 @@ void ParallelWorkers(int count, const std::function<void(int)>& body) {
     for (int worker = 0; worker < count; ++worker) body(worker);
     return;
   }
-  Team workers(count);
+  Workers workers(count);
   OnThreads(count, [&](int worker) { workers.Work(worker, body); });
 }
 

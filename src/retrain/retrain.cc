@@ -183,9 +183,10 @@ RetrainResult RetrainTogether(const RetrainOptions& options, Workers* workers) {
                            {.batch_size = 8,
                             .num_samples = CalibrationSamples(model.plan, training, data->size()),
                             .num_threads = NumThreads()});
-    initial = TuneWeights(
-        model.graph, model.graph, &calibrated, plan, *data,
-        {.samples = std::min(TuneOptions{}.samples, data->size()), .num_threads = NumThreads()});
+    initial = TuneWeights(model.graph, model.graph, &calibrated, plan, *data,
+                          {.samples = std::min(TuneOptions{}.samples, data->size()),
+                           .in_order = false,  // training makes up for what they lose
+                           .num_threads = NumThreads()});
   }
 
   const auto start = std::chrono::steady_clock::now();

@@ -24,6 +24,13 @@ bool CanTune(const PlannedLayer& layer) {
          (WantsRounding(layer) || layer.config.weight.bias_correction);
 }
 
+// Whether rounding leaves so much of the weights' error that layers have to make up for it.
+bool RoundsToFewBits(const std::vector<PlannedLayer>& plan) {
+  return std::any_of(plan.begin(), plan.end(), [](const PlannedLayer& layer) {
+    return CanTune(layer) && WantsRounding(layer) && layer.config.weight.num_bits < 8;
+  });
+}
+
 struct StagedLayer {
   const PlannedLayer* planned;
   LayerRecord* record;
@@ -35,7 +42,7 @@ struct StagedLayer {
 // or one.
 std::vector<std::vector<StagedLayer>> MakeStages(const Graph& prepared, Record* record,
                                                  const std::vector<PlannedLayer>& plan,
-                                                 const TuneOptions& options) {
+                                                 int64_t most_bytes) {
   const ShapeMap shapes = InferShapes(prepared);
   std::vector<std::vector<StagedLayer>> stages;
   int64_t bytes = 0;
@@ -48,7 +55,7 @@ std::vector<std::vector<StagedLayer>> MakeStages(const Graph& prepared, Record* 
     if (!form) continue;
     const bool rounds = WantsRounding(layer) && found->cluster.empty();
     const int64_t own = LayerMoments::BytesFor(*form, rounds);
-    if (options.in_order || stages.empty() || bytes + own > options.most_bytes) {
+    if (stages.empty() || bytes + own > most_bytes) {
       stages.emplace_back();
       bytes = 0;
     }
@@ -100,14 +107,16 @@ Graph TuneWeights(const Graph& prepared, const Graph& rounded, Record* record,
                   const std::vector<PlannedLayer>& plan, const Dataset& data,
                   const TuneOptions& options) {
   SetNumThreads(options.num_threads);
-  const auto stages = MakeStages(prepared, record, plan, options);
+  const bool in_order = options.in_order.value_or(RoundsToFewBits(plan));
+  const auto stages = MakeStages(prepared, record, plan, in_order ? 0 : options.most_bytes);
   Graph tuned = rounded.Clone();
   const int64_t samples = std::min(options.samples, data.size());
   const int64_t all = samples * static_cast<int64_t>(stages.size());
   int64_t done = 0;
-  const GatherOptions gather = {.samples = samples, .rows = options.rows, .after_sample = [&] {
-                                  if (options.progress) options.progress(++done, all);
-                                }};
+  const GatherOptions gather = {
+      .samples = samples, .rows = in_order ? 4 * options.rows : options.rows, .after_sample = [&] {
+        if (options.progress) options.progress(++done, all);
+      }};
   const ShapeMap shapes = InferShapes(prepared);
   std::set<const Node*> waiting;
   for (const auto& stage : stages) {
@@ -120,7 +129,7 @@ Graph TuneWeights(const Graph& prepared, const Graph& rounded, Record* record,
                         ConstBiasAddBehind(prepared, *staged.planned->node), staged.rounds,
                         staged.form, LayerMoments(staged.form, staged.rounds)});
     }
-    if (options.in_order) {
+    if (in_order) {
       layers[0].skip_path = SkipPathBehind(prepared, layers[0], shapes, waiting);
       Graph without_outputs = tuned.Clone();  // whose names would replace those of layers
       without_outputs.SetOutputs(std::vector<GraphOutput>());

@@ -166,7 +166,8 @@ TEST(TuneWeights, IsNearerToTheFloatGraph) {
 TEST(TuneWeights, InOrderIsNearerThanApart) {
   const WeightConfig weight = {.num_bits = 4, .rounding = "adaround", .bias_correction = true};
   Calibrated apart(weight, MakeResidualGraph()), in_order(weight, MakeResidualGraph());
-  const double without = MeanSquare(apart.graph, BuildFakeQuantGraph(apart.Tune(), apart.record));
+  const double without =
+      MeanSquare(apart.graph, BuildFakeQuantGraph(apart.Tune({.in_order = false}), apart.record));
   const Graph tuned = in_order.Tune({.in_order = true});
   const double with = MeanSquare(in_order.graph, BuildFakeQuantGraph(tuned, in_order.record));
   EXPECT_LT(with, 0.7 * without);
@@ -226,13 +227,15 @@ TEST(TuneWeights, DoesNotDependOnThreadsOrPasses) {
       const Graph tuned = c.Tune(std::move(options));
       return SerializeGraphDef(tuned) + SerializeRecord(c.record);
     };
-    const std::string once = tune({.num_threads = 1});
-    EXPECT_EQ(once, tune({.num_threads = 2}));
-    EXPECT_EQ(once, tune({.num_threads = 3}));
-    EXPECT_EQ(once, tune({.most_bytes = 1}));  // each layer has a pass of its own
+    const std::string once = tune({.in_order = false, .num_threads = 1});
+    EXPECT_EQ(once, tune({.in_order = false, .num_threads = 2}));
+    EXPECT_EQ(once, tune({.in_order = false, .num_threads = 3}));
+    // Each layer has a pass of its own.
+    EXPECT_EQ(once, tune({.in_order = false, .most_bytes = 1}));
     const std::string in_order = tune({.in_order = true, .num_threads = 1});
     EXPECT_NE(in_order, once);
     EXPECT_EQ(in_order, tune({.in_order = true, .num_threads = 3}));
+    EXPECT_EQ(tune({}), bits < 8 ? in_order : once);
   }
   SetNumThreads(0);
 }
