@@ -52,12 +52,15 @@ int32_t Quantize(float x, float scale, int32_t zero_point, int num_bits) {
 void FakeQuantize(std::span<const float> in, float scale, int32_t zero_point, int num_bits,
                   std::span<float> out) {
   Check(in.size() == out.size(), "sizes");
-  const float inverse = 1.0f / scale, offset = static_cast<float>(zero_point);
-  const float lowest = static_cast<float>(QuantMin(num_bits));
-  const float highest = static_cast<float>(QuantMax(num_bits));
+  // Adding and taking away 1.5 * 2^23 rounds half to even, in vectors, what is below 2^22; clamping
+  // to integers comes first, which gives the same.
+  constexpr float kToInteger = 12582912.0f;
+  const float inverse = 1.0f / scale;
+  const auto lowest = static_cast<float>(int64_t{QuantMin(num_bits)} - zero_point);
+  const auto highest = static_cast<float>(int64_t{QuantMax(num_bits)} - zero_point);
   for (size_t i = 0; i < in.size(); ++i) {
-    const float q = std::nearbyint(in[i] * inverse) + offset;
-    out[i] = (std::min(std::max(q, lowest), highest) - offset) * scale;
+    const float steps = std::min(std::max(in[i] * inverse, lowest), highest);
+    out[i] = ((steps + kToInteger) - kToInteger) * scale;
   }
 }
 

@@ -73,12 +73,24 @@ TEST(Quantize, Saturates) {
 }
 
 TEST(FakeQuantize, IsQuantizeThenDequantize) {
-  std::vector<float> in, out;
-  for (int i = -700; i <= 700; ++i) in.push_back(0.01f * static_cast<float>(i));
-  out.resize(in.size());
-  FakeQuantize(in, 0.0234375f, -31, 8, out);
-  for (size_t i = 0; i < in.size(); ++i) {
-    ASSERT_EQ(out[i], Dequantize(Quantize(in[i], 0.0234375f, -31, 8), 0.0234375f, -31));
+  struct Case {
+    float scale;
+    int32_t zero_point;
+    int num_bits;
+  };
+  for (const auto& [scale, zero_point, num_bits] :
+       {Case{0.0234375f, -31, 8}, Case{0.0234375f, -128, 8}, Case{0.02f, 127, 8},
+        Case{0.0001f, -32768, 16}, Case{0.0001f, 32767, 16}, Case{0.5f, 0, 4}}) {
+    std::vector<float> in = {0.0f, -0.0f, 1e30f, -1e30f, std::numeric_limits<float>::infinity()};
+    // Halves of a step, and what is near them.
+    for (int i = -1400; i <= 1400; ++i) in.push_back(scale * 0.5f * static_cast<float>(i));
+    for (int i = -700; i <= 700; ++i) in.push_back(0.01f * static_cast<float>(i));
+    std::vector<float> out(in.size());
+    FakeQuantize(in, scale, zero_point, num_bits, out);
+    for (size_t i = 0; i < in.size(); ++i) {
+      const int32_t q = Quantize(in[i], scale, zero_point, num_bits);
+      ASSERT_EQ(out[i], Dequantize(q, scale, zero_point)) << in[i] << " by " << scale;
+    }
   }
 }
 
