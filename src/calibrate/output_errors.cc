@@ -59,7 +59,7 @@ class MeasuredLayer {
     product_.Multiply(real, product);
     for (const float y : product) sums.signal += double{y} * y;
     // Several candidates at once, since a few rows take less time than fetching the weights.
-    constexpr int64_t kRows = 256;
+    constexpr int64_t kRows = 64;
     const auto count = static_cast<int64_t>(candidates_.size());
     const int64_t at_once =
         std::min(count, std::max<int64_t>(kRows / std::max<int64_t>(rows, 1), 1));
