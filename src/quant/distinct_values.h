@@ -37,7 +37,9 @@ class DistinctValues {
     if (num_added_ + values.size() > kMostAdded) Carry();
     num_added_ += values.size();
     Slot* const slots = slots_.data();
-    for (size_t i = 0; i < values.size(); ++i) {
+    for (size_t i = 0;; ++i) {
+      i += CountKnown(values.subspan(i));
+      if (i == values.size()) return i;
       const uint32_t bits = values[i];
       size_t slot = Hash(bits);
       if (slots[slot].bits != bits) {
@@ -46,7 +48,6 @@ class DistinctValues {
       }
       ++slots[slot].count;
     }
-    return values.size();
   }
 
   // False, with nothing changed, if the value would be one too many.
@@ -96,6 +97,25 @@ class DistinctValues {
     if (!slots_.empty()) return;
     slots_.resize(std::bit_ceil(8 * most_));
     shift_ = 32 - std::countr_zero(slots_.size());
+  }
+
+  // Counts the first values, several at once, until some of those are new or not where they are
+  // looked for first, and says how many it counted.
+  size_t CountKnown(std::span<const uint32_t> values) {
+    constexpr size_t kGroup = 4;
+    Slot* const slots = slots_.data();
+    size_t i = 0;
+    for (; i + kGroup <= values.size(); i += kGroup) {
+      size_t slot[kGroup];
+      uint32_t different = 0;
+      for (size_t j = 0; j < kGroup; ++j) {
+        slot[j] = Hash(values[i + j]);
+        different |= slots[slot[j]].bits ^ values[i + j];
+      }
+      if (different != 0) break;
+      for (size_t j = 0; j < kGroup; ++j) ++slots[slot[j]].count;
+    }
+    return i;
   }
 
   size_t Hash(uint32_t bits) const { return (bits * kHashFactor) >> shift_; }
