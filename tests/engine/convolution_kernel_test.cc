@@ -59,15 +59,22 @@ TEST(ConvolutionKernel, EqualsTheReferenceWithWideChannels) {
   }
 }
 
+struct Sizes {
+  Shape filter;
+  int64_t height, width;
+};
+
 // Partial tiles and panels, several passes over the terms, and every part of an epilogue.
 TEST(ConvolutionKernel, EqualsTheReferenceWithEveryEpilogue) {
   uint32_t seed = 0;
-  for (const Shape& filter : {Shape{1, 1, 70, 49}, Shape{1, 1, 1100, 33}, Shape{3, 3, 530, 72},
-                              Shape{3, 3, 40, 20}, Shape{3, 3, 3, 40}, Shape{3, 3, 48, 1}}) {
+  for (const auto& [filter, height, width] :
+       {Sizes{{1, 1, 70, 49}, 7, 9}, Sizes{{1, 1, 1100, 33}, 7, 9}, Sizes{{3, 3, 530, 72}, 7, 9},
+        Sizes{{3, 3, 40, 20}, 7, 9}, Sizes{{3, 3, 3, 40}, 7, 9}, Sizes{{3, 3, 48, 1}, 7, 9},
+        Sizes{{3, 3, 32, 48}, 11, 12}, Sizes{{3, 3, 48, 32}, 8, 13}}) {
     for (const std::string activation : {"", "Relu", "Relu6", "Elu"}) {
       for (const bool residual : {false, true}) {
         const bool depthwise = filter[3] == 1;
-        const Shape image = {2, 7, 9, filter[2]};
+        const Shape image = {2, height, width, filter[2]};
         GraphBuilder builder;
         const Value x = builder.Input("x", image);
         Value y =
@@ -78,7 +85,7 @@ TEST(ConvolutionKernel, EqualsTheReferenceWithEveryEpilogue) {
         // Sums within the bounds of Relu6, whose errors its result shows at their size.
         Feeds feeds = {{"x", RandomTensor(image, ++seed, -0.1f, 0.1f)}};
         if (residual) {
-          const Shape shape = {2, 7, 9, channels};
+          const Shape shape = {2, height, width, channels};
           y = builder.Op("AddV2", {y, builder.Input("r", shape)});
           feeds["r"] = RandomTensor(shape, ++seed);
         }
@@ -95,15 +102,16 @@ TEST(ConvolutionKernel, EqualsTheReferenceWithEveryEpilogue) {
 
 // The same bytes for each row, however many there are and whoever works on them.
 TEST(ConvolutionKernel, DependsNeitherOnBatchNorThreads) {
-  for (const Shape& filter :
-       {Shape{1, 1, 300, 49}, Shape{3, 3, 96, 33}, Shape{3, 3, 3, 33}, Shape{3, 3, 40, 1}}) {
+  for (const auto& [filter, height, width] :
+       {Sizes{{1, 1, 300, 49}, 9, 9}, Sizes{{3, 3, 96, 33}, 9, 9}, Sizes{{3, 3, 3, 33}, 9, 9},
+        Sizes{{3, 3, 40, 1}, 9, 9}, Sizes{{3, 3, 64, 48}, 11, 13}}) {
     const bool depthwise = filter[3] == 1;
     GraphBuilder builder;
-    const Value x = builder.Input("x", {1, 9, 9, filter[2]});
+    const Value x = builder.Input("x", {1, height, width, filter[2]});
     const Value y =
         builder.Op(depthwise ? "DepthwiseConv2dNative" : "Conv2D", {x, builder.Weights(filter)},
                    {{"strides", Ints{1, 1, 1, 1}}, {"padding", "SAME"}});
-    const Tensor rows = RandomTensor({5, 9, 9, filter[2]}, 3);
+    const Tensor rows = RandomTensor({5, height, width, filter[2]}, 3);
     std::vector<float> expected;
     Session single(builder.graph, {y}, nullptr, {.num_threads = 1});
     for (int64_t i = 0; i < 5; ++i) {
@@ -115,6 +123,22 @@ TEST(ConvolutionKernel, DependsNeitherOnBatchNorThreads) {
       EXPECT_EQ(ToFloats(session.Run({{"x", rows}})[0]), expected) << filter.ToString();
     }
   }
+}
+
+// A simulation of integers is exact as long as they have place in a float.
+TEST(ConvolutionKernel, SumsOfIntegersAreExact) {
+  const auto integers = [](Tensor tensor) {
+    for (float& x : tensor.mutable_data<float>()) x = std::round(x);
+    return tensor;
+  };
+  GraphBuilder builder;
+  const Value x = builder.Input("x", {1, 12, 12, 512});
+  const Value w = builder.Const(integers(RandomTensor({3, 3, 512, 32}, 1, 0, 15)));
+  const Value y =
+      builder.Op("Conv2D", {x, w}, {{"strides", Ints{1, 1, 1, 1}}, {"padding", "SAME"}});
+  const Feeds feeds = {{"x", integers(RandomTensor({1, 12, 12, 512}, 2, 128, 255))}};
+  EXPECT_EQ(ToFloats(Session(builder.graph, {y}).Run(feeds)[0]),
+            ToFloats(EvaluateAll(builder.graph, feeds).at("Conv2D")));
 }
 
 // What is not a number stays so, behind an activation too. oneDNN's primitives make 0 of it there.

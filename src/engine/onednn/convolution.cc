@@ -1,5 +1,6 @@
 // Conv2D, DepthwiseConv2dNative and Conv2DBackpropInput with constant filters, in NHWC.
 #include "engine/avx512/convolution.h"
+#include "engine/avx512/winograd.h"
 
 #include "adze/window.h"
 #include "engine/onednn/image_window.h"
@@ -88,6 +89,7 @@ std::unique_ptr<Kernel> CompileForward(const KernelRequest& request, bool depthw
   const Window window =
       WindowOver(request.node, PaddedShape(image, request.pad), filter[0], filter[1]);
   if (!depthwise) {
+    if (auto kernel = avx512::MakeWinograd(request, window)) return kernel;
     if (auto kernel = avx512::MakeConvolution(request, window)) return kernel;
   }
   return MakeKernel<dnnl::convolution_forward>(
