@@ -82,21 +82,17 @@ class TeamCollector : public Collector {
 
   bool CanMeasure() const {
     return options_.parallelism == Parallelism::kMeasured && threads_ > 1 &&
-           data_.size() >= 4 * (options_.batch_size + Timed());
+           data_.size() >= 32 * Round();
   }
-  // Samples that each way is timed on, in whole batches.
-  int64_t Timed() const {
-    const int64_t batch = options_.batch_size;
-    return (2 * threads_ + batch - 1) / batch * batch;
-  }
+  // Samples with which each member runs one unit.
+  int64_t Round() const { return threads_ * (rows_apart_ ? 1 : options_.batch_size); }
 
   // The samples that are timed are among those that count; only the first unit is run twice more,
   // to compare. It is for long runs: where cores are shared with others, waiting threads make the
   // second way very slow.
   void Measure() {
-    const int64_t batch = options_.batch_size;
     const Unit first = FirstUnit();
-    Run(batch + Timed());
+    Run(3 * Round());
     const double seconds = team_->SecondsPerSample();
     const auto left = static_cast<double>(data_.size() - source_.position());
     if (seconds * left < options_.measure_from_seconds) return;
@@ -106,7 +102,7 @@ class TeamCollector : public Collector {
     bool better = DigestOfRun(first) == by_samples;
     Put(ParseStatistics(seen));
     if (better) {
-      Run(batch + 2 * Timed());
+      Run(5 * Round());
       better = team_->SecondsPerSample() < 0.95 * seconds;  // times differ from run to run
     }
     if (better) return;

@@ -114,18 +114,16 @@ Distribution::Distribution(const FloatHistogram& values) {
 }
 
 void Distribution::MakeIndex() {
+  const auto middle = [](const Bucket& bucket) {
+    return bucket.low + (bucket.high - bucket.low) / 2;
+  };
   least_key_ = std::numeric_limits<int64_t>::max();
-  std::vector<double> middles;
-  middles.reserve(buckets_.size());
-  for (const Bucket& bucket : buckets_) {
-    middles.push_back(bucket.low + (bucket.high - bucket.low) / 2);
-    least_key_ = std::min(least_key_, KeyOf(middles.back()));
-  }
-  lowest_order_ = Order(middles.front());
-  first_.assign(Order(middles.back()) - lowest_order_ + 1, 0);
-  for (size_t i = 0, next = 0; i < first_.size(); ++i) {
-    first_[i] = static_cast<int32_t>(next);
-    if (Order(middles[next]) == lowest_order_ + static_cast<int64_t>(i)) ++next;
+  for (const Bucket& bucket : buckets_) least_key_ = std::min(least_key_, KeyOf(middle(bucket)));
+  lowest_order_ = Order(middle(buckets_.front()));
+  first_.clear();
+  first_.reserve(Order(middle(buckets_.back())) - lowest_order_ + 1);
+  for (size_t i = 0; i < buckets_.size(); ++i) {
+    first_.resize(Order(middle(buckets_[i])) - lowest_order_ + 1, static_cast<int32_t>(i));
   }
 }
 
