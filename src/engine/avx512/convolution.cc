@@ -7,12 +7,10 @@
 #include "engine/avx512/tile.h"
 #include "engine/clamp_epilogue.h"
 #include "engine/huge_memory.h"
+#include "engine/round_up.h"
 
 namespace adze::avx512 {
 namespace {
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
 
 // Weights as tiles read them: for each kColumns output channels (the last may be one vector) all
 // terms in order. Zeros behind them, for what lies outside the image.

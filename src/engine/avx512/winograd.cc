@@ -9,12 +9,10 @@
 #include "engine/avx512/winograd_tile.h"
 #include "engine/clamp_epilogue.h"
 #include "engine/huge_memory.h"
+#include "engine/round_up.h"
 
 namespace adze::avx512 {
 namespace {
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
 
 // The filter at kPoints points: [panel of kColumns outputs][point][input][output of the panel], and
 // zeros for what lies outside the image.

@@ -8,13 +8,12 @@
 #include "engine/integer/instructions.h"
 #include "engine/integer/layer_kernel.h"
 #include "engine/integer/window_taps.h"
+#include "engine/round_up.h"
 
 namespace adze {
 namespace {
 
 using namespace integer;
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Output channels in panels of equal width; the last may have fewer vectors.
 struct Panels {
