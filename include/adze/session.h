@@ -29,8 +29,8 @@ struct SessionOptions {
 };
 
 // Runs a graph on the CPU in float32, with oneDNN. Compiled once per set of feed shapes, on the
-// first Run that has them: batch size may change from run to run. The graph must outlive the
-// session and not change. Use one session per thread.
+// first Run that has them or by Compile: batch size may change from run to run. The graph must
+// outlive the session and not change. Use one session per thread.
 class Session {
  public:
   // Checks that every op the outputs need can be run; kUnsupported lists every op and one node of

@@ -100,15 +100,13 @@ class Convolution : public Kernel {
   }
 
  private:
-  // Terms of a tile's sum that are added in one pass: their weights stay in the nearest cache from
-  // tile to tile.
+  // At most kTerms terms of a tile's sum.
   struct Pass {
     int64_t tap, taps, skip, depth;
     int64_t terms_before = 0;
   };
 
   void PlanPasses() {
-    constexpr int64_t kTerms = 512;
     int64_t before = 0;
     auto add = [&](Pass pass) {
       pass.terms_before = before;

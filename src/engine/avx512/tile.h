@@ -9,6 +9,9 @@ namespace adze::avx512 {
 constexpr int kRows = 14;
 constexpr int kLanes = 16;
 constexpr int kColumns = 2 * kLanes;
+// Terms of its sums that are added in one pass, at most: their weights stay in the nearest cache
+// from tile to tile.
+constexpr int kTerms = 512;
 
 // One pass over part of the terms of a tile's sums: taps of the filter, `depth` terms each.
 struct TilePass {

@@ -236,10 +236,9 @@ std::unique_ptr<Kernel> MakeWinograd(const KernelRequest& request, const Window&
   const int64_t inputs = filter.shape()[2], outputs = filter.shape()[3];
   const Shape& result = request.outputs[0].shape;
   // The choice depends on the layer alone, not on the batch: rows must not differ between batches.
-  constexpr int64_t kMostInputs = 512;  // the terms of a sum that a tile adds at once
   if (!IsAvailable() || !epilogue || !is_plain(window.height) || !is_plain(window.width) ||
       inputs != request.inputs[0].shape[3] || inputs % kLanes != 0 || outputs % kLanes != 0 ||
-      inputs > kMostInputs || result[1] * result[2] <= 100 || IsOfIntegers(filter)) {
+      inputs > kTerms || result[1] * result[2] <= 100 || IsOfIntegers(filter)) {
     return nullptr;
   }
   return std::make_unique<Winograd>(request, window, *epilogue);

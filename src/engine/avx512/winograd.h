@@ -11,7 +11,7 @@ namespace adze::avx512 {
 // Gray 2016): 16 products instead of 36 for four results. Null where it does not apply or would not
 // be faster: small images, whose filters, 16 / 9 as large, take long to fetch. Also where the
 // filter holds integers only, as simulated quantization has it: then plain sums are exact, these
-// are not.
+// are not. What is not finite makes the other results of its tile NaN.
 std::unique_ptr<Kernel> MakeWinograd(const KernelRequest& request, const Window& window);
 
 }  // namespace adze::avx512
